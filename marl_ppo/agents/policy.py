@@ -1,0 +1,56 @@
+"""The policy contract: obs (and memory) in, actions out. Stateless but for its weights: memory is passed in and out.
+
+A policy plays any number of seats at once, one row each; rows never influence one another. Everything it needs besides
+its weights is an argument, so two threads, two episodes or two thousand seats can share one policy object.
+
+Axes: B rows (seats that act now), H numbers of one action's noise, M memory size.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+Obs = Mapping[str, Tensor]
+"""leaf name → [B, *leaf], as the world gives it"""
+
+
+class Decision(NamedTuple):
+    """What a policy decided for B seats."""
+
+    actions: Tensor
+    """int64 [B], int64 [B, K] or float32 [B, D], as the action space has it"""
+    logprob: Tensor
+    """float32 [B]: log-probability (density) of `actions`; zeros for a player that has none, such as a script"""
+    memory: Tensor
+    """float32 [B, M]: pass it to the seat's next decision"""
+
+
+class Policy(Protocol):
+    """Whatever can play a seat: a trained actor, a script, the uniform player."""
+
+    noise_size: int
+    """H: uniform (0, 1) numbers one decision consumes"""
+    memory_size: int
+    """M: 0 for a policy without memory"""
+
+    def act(
+        self,
+        obs: Obs,
+        action_mask: Tensor | None,
+        agent_index: Tensor,
+        is_start: Tensor,
+        memory: Tensor,
+        noise: Tensor,
+        greedy: bool,
+    ) -> Decision:
+        """Decide for B seats.
+
+        action_mask  bool [B, K], True means legal, or None
+        agent_index  int64 [B], the agent's number inside its (team, group)
+        is_start     bool [B]: the seat's first decision of an episode; memory is zeroed inside
+        memory       float32 [B, M]
+        noise        float32 [B, H], uniform on (0, 1)
+        greedy       take the most probable action; noise is ignored
+        """
+        ...

@@ -1,0 +1,35 @@
+"""Worlds: the contract, the registry, PettingZoo in both directions, one folder per family of worlds."""
+
+from marl_ppo.envs.registry import make_world, register_world, registered_worlds, world_settings
+from marl_ppo.envs.world import Group, Metric, Outputs, Param, World, WorldSpec
+
+__all__ = [
+    "Group",
+    "Metric",
+    "Outputs",
+    "Param",
+    "World",
+    "WorldSpec",
+    "make_world",
+    "register_world",
+    "registered_worlds",
+    "world_settings",
+]
+
+_PARTICLE = "marl_ppo.envs.particle.world"
+register_world("spread", f"{_PARTICLE}:spread", description="agents cover all landmarks without bumping into each other")
+register_world("speaker_listener", f"{_PARTICLE}:speaker_listener", description="one knows the target, the other can move")
+register_world("reference", f"{_PARTICLE}:reference", description="two agents tell each other where to go")
+register_world("tag", f"{_PARTICLE}:tag", description="slow chasers hunt fast prey among obstacles")
+register_world("adversary", f"{_PARTICLE}:adversary", description="two agents hide their target from an observer")
+register_world("kuhn", "marl_ppo.envs.kuhn.world:Kuhn", description="three-card poker: turns, masks, hidden information")
+
+_PROBES = "marl_ppo.envs.probes"
+for _name, _class, _about in (
+    ("bandit", "Bandit", "one decision, one best arm"),
+    ("staggered", "Staggered", "random episode lengths and deaths"),
+    ("two_kinds", "TwoKinds", "two groups with unequal spaces, one agent and three"),
+    ("waits", "Waits", "each agent acts every one to four steps"),
+    ("recall", "Recall", "show a cue, hide it, ask for it"),
+):
+    register_world(_name, f"{_PROBES}.{_name}:{_class}", description=_about, probe=True)

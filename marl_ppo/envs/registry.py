@@ -1,0 +1,63 @@
+"""World ids and how to make them. An entry holds its constructor as text and imports it on use."""
+
+import importlib
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from marl_ppo.envs.world import World
+from marl_ppo.errors import ConfigError, UnknownNameError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """How to make a world: `entry_point` is "module:callable", called as callable(num_envs=N, **config)."""
+
+    id: str
+    entry_point: str
+    description: str
+    probe: bool = False
+    """a tiny world that tests one ability; listed apart"""
+
+
+_REGISTRY: dict[str, Registration] = {}
+
+
+def register_world(world_id: str, entry_point: str, *, description: str, probe: bool = False) -> None:
+    """Make `world_id` known. Raises ConfigError when the id is taken."""
+    if world_id in _REGISTRY:
+        raise ConfigError(f"world {world_id!r} is already registered by {_REGISTRY[world_id].entry_point!r}")
+    _REGISTRY[world_id] = Registration(id=world_id, entry_point=entry_point, description=description, probe=probe)
+
+
+def registered_worlds() -> tuple[Registration, ...]:
+    """Every registered world, in the order of registration."""
+    return tuple(_REGISTRY.values())
+
+
+def make_world(world_id: str, *, num_envs: int = 1, **config: Any) -> World:
+    """N copies of a registered world, e.g. `make_world("spread", num_envs=256, agents=5)`.
+
+    Raises UnknownNameError with the nearest name, or ConfigError naming the arguments the world takes.
+    """
+    constructor = _constructor(world_id)
+    accepted = [name for name in inspect.signature(constructor).parameters if name != "num_envs"]
+    if unknown := [name for name in config if name not in accepted]:
+        raise ConfigError(f"world {world_id!r} has no setting {', '.join(map(repr, unknown))}; it takes {accepted}")
+    world = constructor(num_envs=num_envs, **config)
+    if not isinstance(world, World):
+        raise ConfigError(f"{_REGISTRY[world_id].entry_point!r} must return a World, got {type(world).__name__}")
+    return world
+
+
+def world_settings(world_id: str) -> dict[str, inspect.Parameter]:
+    """The settings a world takes, with their types and defaults."""
+    parameters = inspect.signature(_constructor(world_id)).parameters
+    return {name: parameter for name, parameter in parameters.items() if name != "num_envs"}
+
+
+def _constructor(world_id: str) -> Any:
+    if world_id not in _REGISTRY:
+        raise UnknownNameError.near("world", world_id, _REGISTRY, otherwise="`marl-ppo worlds` lists what there is.")
+    module, _, name = _REGISTRY[world_id].entry_point.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,82 @@
+"""A renderer-agnostic picture of one copy: a list of primitives in world units. Drawing never changes a world.
+
+`key` names a primitive for as long as it lives, so that a renderer can move it smoothly between two frames.
+`team` picks the team's colour; -1 means no team (scenery). y points up.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disc:
+    key: str
+    x: float
+    y: float
+    radius: float
+    team: int = -1
+    label: str = ""
+    filled: bool = True
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    key: str
+    x: float
+    """centre"""
+    y: float
+    width: float
+    height: float
+    team: int = -1
+    label: str = ""
+    filled: bool = True
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    key: str
+    x: float
+    y: float
+    x2: float
+    y2: float
+    team: int = -1
+    width: float = 0.01
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    key: str
+    x: float
+    y: float
+    text: str
+    height: float = 0.1
+    team: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sprite:
+    key: str
+    x: float
+    y: float
+    name: str
+    """of a picture the renderer knows; one that it does not know is drawn as a labelled box"""
+    width: float
+    height: float
+    heading_rad: float = 0.0
+    team: int = -1
+
+
+Primitive = Disc | Box | Line | Text | Sprite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What to draw: `primitives` in drawing order inside the rectangle `bounds`."""
+
+    bounds: tuple[float, float, float, float]
+    """(left, bottom, right, top) in world units"""
+    primitives: tuple[Primitive, ...] = field(default=())
+    caption: str = ""
+    """a short line under the picture: whose turn, what was said"""

@@ -1,0 +1,324 @@
+"""The world contract: N copies of a game as a struct of arrays, stepped together. Everything above `envs` knows only this.
+
+copy     one of N independent games stepped together
+agent    one body in a world; its order in the spec is fixed for ever
+group    agents with equal spaces; arrays are per group: `obs[g]`, `rewards[g]`, ...
+team     agents that win or lose together; a group may hold several teams
+seat     one agent of one copy
+
+An episode is a pure function of (world id, version, config, params, seed, actions): nothing depends on N, on other
+copies, on the process or on threads. A world never resets itself: after `step`, the arrays are the true last ones and
+`ended` says which copies are over; whoever drives reads them and calls `reset(seeds, where=ended)`.
+
+Axes: N copies, A agents of a group, K choices, D action dimensions, S state size.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium import spaces
+
+from marl_ppo.envs.scene import Scene
+from marl_ppo.errors import CapabilityError, ConfigError, WorldError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+ActionSpace = spaces.Discrete | spaces.MultiDiscrete | spaces.Box
+Capability = Literal["snapshot", "resimulate", "scene", "state", "outcomes"]
+CONTRACT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Agents with equal spaces."""
+
+    name: str
+    agents: tuple[str, ...]
+    team: tuple[int, ...]
+    """the team of each agent, an index into `WorldSpec.teams`"""
+    obs: Mapping[str, spaces.Box]
+    """what one agent sees, by leaf; a plain world has the one leaf `vector`"""
+    action: ActionSpace
+    masked: bool = False
+    """whether some actions may be illegal; discrete actions only"""
+
+    def __post_init__(self) -> None:
+        if len(self.team) != len(self.agents):
+            raise ConfigError(f"group {self.name!r} has {len(self.agents)} agents but {len(self.team)} team entries")
+        if self.masked and not isinstance(self.action, spaces.Discrete):
+            raise ConfigError(f"group {self.name!r} is masked, which needs a Discrete action space, got {self.action}")
+
+    @property
+    def agent_index(self) -> tuple[int, ...]:
+        """Each agent's number inside its (team, group): an input of policies, never part of obs."""
+        return tuple(self.team[:a].count(team) for a, team in enumerate(self.team))
+
+    @property
+    def action_shape(self) -> tuple[int, ...]:
+        """Shape of one agent's action: () for Discrete, (K,) for MultiDiscrete, (D,) for Box."""
+        return tuple(self.action.shape or ())
+
+    @property
+    def action_dtype(self) -> type:
+        return np.float32 if isinstance(self.action, spaces.Box) else np.int64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A task metric: what the task is really about, apart from the reward that training optimises."""
+
+    description: str
+    low: float
+    high: float
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Param:
+    """A named float of the dynamics or the reward, latched per copy at reset."""
+
+    description: str
+    default: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldSpec:
+    """What a world is, before any copy of it runs."""
+
+    id: str
+    version: int
+    """raised by every change that can move a learning curve or an episode"""
+    groups: tuple[Group, ...]
+    teams: tuple[str, ...]
+    max_steps: int | None
+    """step limit of an episode; None where the rules end it"""
+    state_size: int = 0
+    """S, length of what the centralised critic may see; 0 without the capability `state`"""
+    zero_sum: bool = False
+    on_death: Literal["ends", "team"] = "ends"
+    """whether a dead seat's stream ends, or its open decision gathers reward until the copy ends"""
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    params: Mapping[str, Param] = field(default_factory=dict)
+    capabilities: frozenset[Capability] = frozenset()
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """the arguments the world was made with"""
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """All agents, group after group: the `possible_agents` of the PettingZoo view."""
+        return tuple(agent for group in self.groups for agent in group.agents)
+
+    def require(self, capability: Capability, purpose: str) -> None:
+        """Raise a CapabilityError that says what is lost, unless the world has `capability`."""
+        if capability not in self.capabilities:
+            raise CapabilityError(f"{purpose} needs the capability {capability!r}, which world {self.id!r} does not have")
+
+
+@dataclass(slots=True, kw_only=True)
+class Outputs:
+    """Everything a step tells, as arrays. Per group where the type is a tuple."""
+
+    obs: tuple[dict[str, Array], ...]
+    """[N, A, *leaf]; float32 unless the leaf's Box has another dtype; zeros for agents that are not alive"""
+    action_mask: tuple[Array | None, ...]
+    """bool [N, A, K], True means legal; all True for seats that are not acting; None for groups without masks"""
+    rewards: tuple[Array, ...]
+    """float32 [N, A]"""
+    alive: tuple[Array, ...]
+    """bool [N, A]"""
+    acting: tuple[Array, ...]
+    """bool [N, A]: alive and on turn, so that its action is read by the next step; all False in ended copies"""
+    terminations: tuple[Array, ...]
+    """bool [N, A], an edge: True only after the step at which the seat ended for good"""
+    truncations: tuple[Array, ...]
+    """bool [N, A], an edge: True only after the step at which the seat was cut off"""
+    state: Array
+    """float32 [N, S]"""
+    metrics: dict[str, Array]
+    """float64 [N]: the episode's value so far, final where ended"""
+    outcomes: Array
+    """float64 [N, teams]: score, higher is better, equal is a draw; valid where ended"""
+    ended: Array
+    """bool [N]: the copy is over and must be reset before the next step"""
+    faulted: Array
+    """bool [N]: the copy broke; its last step is not to be trusted"""
+
+    @classmethod
+    def allocate(cls, spec: WorldSpec, num_envs: int) -> "Outputs":
+        """Zeroed arrays of the right shapes; masks all True."""
+
+        def per_seat(dtype: type) -> tuple[Array, ...]:
+            return tuple(np.zeros((num_envs, len(group.agents)), dtype) for group in spec.groups)
+
+        return cls(
+            obs=tuple(
+                {leaf: np.zeros((num_envs, len(group.agents), *box.shape), box.dtype) for leaf, box in group.obs.items()}
+                for group in spec.groups
+            ),
+            action_mask=tuple(
+                np.ones((num_envs, len(group.agents), int(group.action.n)), bool)
+                if group.masked and isinstance(group.action, spaces.Discrete)
+                else None
+                for group in spec.groups
+            ),
+            rewards=per_seat(np.float32),
+            alive=per_seat(bool),
+            acting=per_seat(bool),
+            terminations=per_seat(bool),
+            truncations=per_seat(bool),
+            state=np.zeros((num_envs, spec.state_size), np.float32),
+            metrics={name: np.zeros(num_envs) for name in spec.metrics},
+            outcomes=np.zeros((num_envs, len(spec.teams))),
+            ended=np.zeros(num_envs, bool),
+            faulted=np.zeros(num_envs, bool),
+        )
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array under a flat name such as `obs.0.vector`, in a fixed order."""
+        found: dict[str, Array] = {}
+        for g, leaves in enumerate(self.obs):
+            found |= {f"obs.{g}.{leaf}": array for leaf, array in leaves.items()}
+        for name in ("action_mask", "rewards", "alive", "acting", "terminations", "truncations"):
+            found |= {f"{name}.{g}": array for g, array in enumerate(getattr(self, name)) if array is not None}
+        found |= {f"metrics.{name}": array for name, array in self.metrics.items()}
+        return found | {name: getattr(self, name) for name in ("state", "outcomes", "ended", "faulted")}
+
+
+class World(ABC):
+    """N copies of a game. Subclasses write `_reset`, `_step` and, with the capabilities, `_arrays` and `scene`.
+
+    The public methods check the caller; the underscored ones may trust what they get. Arrays are written into
+    `self.outputs`, which `bind` replaces; a subclass never reads them back, since the caller may overwrite them.
+    """
+
+    spec: WorldSpec
+    num_envs: int
+    outputs: Outputs
+    seeds: Array
+    """uint64 [N]: the seed of the episode each copy plays; all of an episode's randomness comes from it"""
+    params: Array
+    """float64 [N, P]: the params latched at each copy's reset, in the order of `spec.params`"""
+
+    def __init__(self, spec: WorldSpec, num_envs: int) -> None:
+        if num_envs < 1:
+            raise ConfigError(f"num_envs must be at least 1, got {num_envs}")
+        self.spec = spec
+        self.num_envs = num_envs
+        self.outputs = Outputs.allocate(spec, num_envs)
+        self.seeds = np.zeros(num_envs, np.uint64)
+        self._defaults = np.array([param.default for param in spec.params.values()], np.float64)
+        self.params = np.tile(self._defaults, (num_envs, 1))
+        self._running = np.zeros(num_envs, bool)
+
+    def bind(self, outputs: Outputs) -> None:
+        """Write the results of the next `step` or `reset` into `outputs`, for example a rollout's next row.
+
+        A `reset` with `where` rewrites only those copies' rows of the arrays bound at that moment.
+        """
+        self.outputs = outputs
+
+    def reset(
+        self, seeds: Array, where: Array | None = None, params: Mapping[str, float | Array] | None = None
+    ) -> Outputs:
+        """Start an episode in the copies `where` (bool [N]; all by default) from `seeds` (uint64 [N], others ignored).
+
+        `params` gives floats or [N] arrays by name; what is not named takes its default. Raises WorldError on wrong
+        shapes and ConfigError on unknown or out-of-range params.
+        """
+        where = np.ones(self.num_envs, bool) if where is None else np.asarray(where)
+        seeds = np.asarray(seeds)
+        if where.shape != (self.num_envs,) or where.dtype != bool:
+            raise WorldError(f"reset: where must be bool [{self.num_envs}], got {where.dtype} {list(where.shape)}")
+        if seeds.shape != (self.num_envs,) or seeds.dtype != np.uint64:
+            raise WorldError(f"reset: seeds must be uint64 [{self.num_envs}], got {seeds.dtype} {list(seeds.shape)}")
+        if where.any():
+            self.seeds[where] = seeds[where]
+            self._latch_params(where, params or {})
+            self._running[where] = True
+            with np.errstate(over="ignore"):  # only the uncompiled kernels would warn: seeds wrap on purpose
+                self._reset(where)
+        return self.outputs
+
+    def step(self, actions: Sequence[Array]) -> Outputs:
+        """Advance every copy by one step with one action array per group; those of seats not acting are ignored.
+
+        Raises WorldError where a copy has ended and was not reset, or an array has the wrong shape or dtype.
+        """
+        if not self._running.all():
+            copy = int(np.argmin(self._running))
+            raise WorldError(f"step: copy {copy} has ended; call reset(seeds, where=outputs.ended) first")
+        if len(actions) != len(self.spec.groups):
+            raise WorldError(f"step: got {len(actions)} action arrays for {len(self.spec.groups)} groups")
+        for group, array in zip(self.spec.groups, actions, strict=True):
+            wanted = (self.num_envs, len(group.agents), *group.action_shape)
+            if array.shape != wanted or array.dtype != group.action_dtype:
+                raise WorldError(
+                    f"step: actions of group {group.name!r} must be {np.dtype(group.action_dtype)} {list(wanted)}, "
+                    f"got {array.dtype} {list(array.shape)}"
+                )
+        with np.errstate(over="ignore"):
+            self._step(actions)
+        np.logical_not(self.outputs.ended, out=self._running)
+        return self.outputs
+
+    def snapshot(self) -> dict[str, Array]:
+        """Copies of every array the future depends on."""
+        self.spec.require("snapshot", "snapshot()")
+        return {name: array.copy() for name, array in self._all_arrays().items()}
+
+    def restore(self, snapshot: Mapping[str, Array]) -> None:
+        """Continue from a snapshot of a world with the same spec and number of copies.
+
+        Rewrites the bound outputs' arrays, so that they are again what they were when the snapshot was taken.
+        """
+        self.spec.require("snapshot", "restore()")
+        mine = self._all_arrays()
+        if snapshot.keys() != mine.keys():
+            raise WorldError(f"restore: the snapshot has other arrays: {sorted(snapshot.keys() ^ mine.keys())}")
+        for name, array in mine.items():
+            if array.shape != snapshot[name].shape or array.dtype != snapshot[name].dtype:
+                raise WorldError(
+                    f"restore: {name} is {snapshot[name].dtype} {list(snapshot[name].shape)} in the snapshot, "
+                    f"{array.dtype} {list(array.shape)} here"
+                )
+            array[...] = snapshot[name]
+
+    def scene(self, copy: int) -> Scene:
+        """What copy `copy` looks like now."""
+        raise CapabilityError(f"world {self.spec.id!r} has no scene: it cannot be drawn")
+
+    def close(self) -> None:
+        """Free what is held outside this process; a world of arrays holds nothing."""
+
+    @abstractmethod
+    def _reset(self, where: Array) -> None:
+        """Start episodes where `where` from `self.seeds` and `self.params`; write those rows of every output."""
+
+    @abstractmethod
+    def _step(self, actions: Sequence[Array]) -> None:
+        """Advance every copy; write every row of every output."""
+
+    def _arrays(self) -> dict[str, Array]:
+        """The arrays of the simulation that the future depends on, by name; not the outputs."""
+        return {}
+
+    def _all_arrays(self) -> dict[str, Array]:
+        own = {"seeds": self.seeds, "params": self.params, "running": self._running}
+        simulation = {f"world.{name}": array for name, array in self._arrays().items()}
+        return own | simulation | {f"outputs.{name}": array for name, array in self.outputs.arrays().items()}
+
+    def _latch_params(self, where: Array, params: Mapping[str, float | Array]) -> None:
+        if unknown := params.keys() - self.spec.params.keys():
+            raise ConfigError(f"world {self.spec.id!r} has no param {sorted(unknown)}; it has {list(self.spec.params)}")
+        self.params[where] = self._defaults
+        for column, (name, param) in enumerate(self.spec.params.items()):
+            if name not in params:
+                continue
+            values = np.broadcast_to(np.asarray(params[name], np.float64), self.num_envs)[where]
+            if not ((values >= param.low) & (values <= param.high)).all():
+                raise ConfigError(f"param {name!r} must be within [{param.low}, {param.high}], got {values}")
+            self.params[where, column] = values
