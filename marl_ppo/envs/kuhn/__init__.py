@@ -1,0 +1,1 @@
+"""Kuhn poker: the smallest poker game, with known exact values."""
