@@ -1,5 +1,6 @@
 """World ids and how to make them. An entry holds its constructor as text and imports it on use."""
 
+import functools
 import importlib
 import inspect
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ class Registration:
     """a tiny world that tests one ability; listed apart"""
 
 
+PETTINGZOO_PREFIX = "pettingzoo:"
+"""of the ids of installed PettingZoo envs: `pettingzoo:MODULE`, where MODULE has a `parallel_env`"""
+
 _REGISTRY: dict[str, Registration] = {}
 
 
@@ -38,25 +42,33 @@ def registered_worlds() -> tuple[Registration, ...]:
 def make_world(world_id: str, *, num_envs: int = 1, **config: Any) -> World:
     """N copies of a registered world, e.g. `make_world("spread", num_envs=256, agents=5)`.
 
+    An id such as `pettingzoo:mpe2.simple_spread_v3` names an installed PettingZoo env, whose arguments pass through.
     Raises UnknownNameError with the nearest name, or ConfigError naming the arguments the world takes.
     """
     constructor = _constructor(world_id)
-    accepted = [name for name in inspect.signature(constructor).parameters if name != "num_envs"]
-    if unknown := [name for name in config if name not in accepted]:
+    accepted = list(world_settings(world_id))
+    passes_through = world_id.startswith(PETTINGZOO_PREFIX)
+    if unknown := [name for name in config if name not in accepted and not passes_through]:
         raise ConfigError(f"world {world_id!r} has no setting {', '.join(map(repr, unknown))}; it takes {accepted}")
     world = constructor(num_envs=num_envs, **config)
     if not isinstance(world, World):
-        raise ConfigError(f"{_REGISTRY[world_id].entry_point!r} must return a World, got {type(world).__name__}")
+        raise ConfigError(f"the entry point of world {world_id!r} must return a World, got {type(world).__name__}")
     return world
 
 
 def world_settings(world_id: str) -> dict[str, inspect.Parameter]:
-    """The settings a world takes, with their types and defaults."""
+    """The settings a world takes, with their types and defaults; those of an installed PettingZoo env are not known."""
     parameters = inspect.signature(_constructor(world_id)).parameters
-    return {name: parameter for name, parameter in parameters.items() if name != "num_envs"}
+    return {
+        name: parameter
+        for name, parameter in parameters.items()
+        if name != "num_envs" and parameter.kind is not parameter.VAR_KEYWORD
+    }
 
 
 def _constructor(world_id: str) -> Any:
+    if world_id.startswith(PETTINGZOO_PREFIX):
+        return functools.partial(importlib.import_module("marl_ppo.envs.pettingzoo.adapter").installed_env, world_id)
     if world_id not in _REGISTRY:
         raise UnknownNameError.near("world", world_id, _REGISTRY, otherwise="`marl-ppo worlds` lists what there is.")
     module, _, name = _REGISTRY[world_id].entry_point.partition(":")
