@@ -132,7 +132,7 @@ def play(moves: Array, length: Array, actions: Array) -> None:
 @njit(cache=True, nogil=True)
 def is_fold(moves: Array, length: int) -> bool:
     """Whether the last of `length` moves passes against a bet."""
-    return length >= 2 and moves[length - 2] == BET and moves[length - 1] == PASS
+    return bool(length >= 2 and moves[length - 2] == BET and moves[length - 1] == PASS)
 
 
 @njit(cache=True, nogil=True)
@@ -142,7 +142,7 @@ def won_by_first(cards: Array, moves: Array, length: int) -> int:
         return 1 if length == 2 else -1  # bp: player_1 folds; pbp: player_0 folds
     if length < 2 or moves[length - 1] != moves[length - 2]:
         return 0
-    stake = 1 + moves[length - 1]
+    stake = 1 + int(moves[length - 1])
     return stake if cards[0] > cards[1] else -stake
 
 
