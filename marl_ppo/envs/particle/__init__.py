@@ -1,0 +1,1 @@
+"""Particle worlds: the multi-agent particle environments of mpe2, batched. README.md has their rules."""

@@ -1,0 +1,167 @@
+"""The particle worlds: one shell that owns the arrays and calls the kernels, and a constructor per scenario."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numba import njit
+
+from marl_ppo.envs.particle import rules, scenarios
+from marl_ppo.envs.particle.actions import decode_continuous, decode_discrete, flatten
+from marl_ppo.envs.particle.scenario import ActionKind, Dynamics, Scenario
+from marl_ppo.envs.particle.scene import draw
+from marl_ppo.envs.scene import Scene
+from marl_ppo.envs.world import Array, World
+from marl_ppo.errors import ConfigError, WorldError
+
+
+def spread(
+    *,
+    num_envs: int = 1,
+    agents: int = 3,
+    action: ActionKind = "discrete",
+    dynamics: Dynamics = "mpe2",
+    local_ratio: float = 0.5,
+    max_steps: int = 25,
+) -> "ParticleWorld":
+    """simple_spread_v3: `agents` agents cover as many landmarks without bumping into each other."""
+    config = {"agents": agents, "local_ratio": local_ratio}
+    return ParticleWorld(
+        scenarios.spread(agents), num_envs, config=config, action=action, dynamics=dynamics, max_steps=max_steps
+    )
+
+
+class ParticleWorld(World):
+    """N copies of a scenario."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        num_envs: int,
+        *,
+        action: ActionKind,
+        dynamics: Dynamics,
+        max_steps: int,
+        config: dict[str, Any],
+    ) -> None:
+        if dynamics not in ("mpe2", "classic"):
+            raise ConfigError(f"dynamics must be 'mpe2' or 'classic', got {dynamics!r}")
+        if max_steps < 1:
+            raise ConfigError(f"max_steps must be at least 1, got {max_steps}")
+        self._local_ratio = float(config.get("local_ratio", 1.0))
+        if not 0.0 <= self._local_ratio <= 1.0:
+            raise ConfigError(f"local_ratio must be within [0, 1], got {self._local_ratio}")
+        config = {**config, "action": action, "dynamics": dynamics, "max_steps": max_steps}
+        super().__init__(scenario.world_spec(action=action, max_steps=max_steps, config=config), num_envs)
+
+        self.scenario = scenario
+        self._classic = dynamics == "classic"
+        self._max_steps = max_steps
+        self._radius = scenario.radius
+        self._max_speed = scenario.max_speed
+        num_bodies = scenario.num_agents + scenario.num_landmarks
+        self.position = np.zeros((num_envs, num_bodies, 2))
+        self.velocity = np.zeros((num_envs, scenario.num_agents, 2))
+        self.message = np.zeros((num_envs, scenario.num_agents, scenario.num_words))
+        self.goal = np.zeros((num_envs, scenario.num_goals), np.int64)
+        self.tick = np.zeros(num_envs, np.int64)
+        self._tally = np.zeros((num_envs, scenario.num_tallies))
+        self._force = np.zeros_like(self.velocity)
+        self._all_copies = np.ones(num_envs, bool)
+
+    def scene(self, copy: int) -> Scene:
+        return draw(self.scenario, self.position[copy], self.message[copy], self.goal[copy])
+
+    def _reset(self, where: Array) -> None:
+        landmark_spread = self.params[:, 0]
+        rules.scatter(where, self.seeds, landmark_spread, self.position, self.velocity, self.message, self.goal)
+        self.tick[where] = 0
+        self._tally[where] = 0.0
+        self._observe(where)
+        out = self.outputs
+        for array in (*out.rewards, *out.metrics.values(), *out.terminations, *out.truncations):
+            array[where] = 0
+        for array in (*out.alive, *out.acting):
+            array[where] = True
+        out.outcomes[where] = 0.0
+        out.ended[where] = out.faulted[where] = False
+
+    def _step(self, actions: Sequence[Array]) -> None:
+        self._decode(actions)
+        rules.advance(
+            self.position,
+            self.velocity,
+            self._force,
+            self._radius,
+            self._max_speed,
+            self.scenario.num_solid,
+            self._classic,
+        )
+        self._observe(self._all_copies)
+        out = self.outputs
+        self.scenario.reward(
+            self.position,
+            self.goal,
+            self._radius,
+            self.params,
+            self._local_ratio,
+            self._classic,
+            self._tally,
+            out.rewards,
+            tuple(out.metrics.values()),
+            out.outcomes,
+        )
+        _count_step(self.tick, self._max_steps, out.ended, out.faulted)
+        for g in range(len(self.spec.groups)):
+            _mark_seats(out.ended, out.terminations[g], out.truncations[g], out.alive[g], out.acting[g])
+
+    def _decode(self, group_actions: Sequence[Array]) -> None:
+        first = 0
+        for group, role, array in zip(self.spec.groups, self.scenario.roles, group_actions, strict=True):
+            decode = decode_discrete
+            flat = array
+            if isinstance(group.action, spaces.Box):
+                decode = decode_continuous
+            elif isinstance(group.action, spaces.MultiDiscrete):
+                flat = flatten(array, group.action.nvec)
+            wrong = decode(flat, first, role.moves, role.speaks, role.strength, self._force, self.message)
+            if wrong >= 0:
+                copy, agent = divmod(wrong, len(group.agents))
+                raise WorldError(
+                    f"step: {group.agents[agent]} of copy {copy} chose {array[copy, agent]}, not in {group.action}"
+                )
+            first += len(group.agents)
+
+    def _observe(self, where: Array) -> None:
+        obs = tuple(leaves["vector"] for leaves in self.outputs.obs)
+        self.scenario.observe(where, self.position, self.velocity, self.message, self.goal, obs, self.outputs.state)
+
+    def _arrays(self) -> dict[str, Array]:
+        return {
+            "position": self.position,
+            "velocity": self.velocity,
+            "message": self.message,
+            "goal": self.goal,
+            "tick": self.tick,
+            "tally": self._tally,
+        }
+
+
+@njit(cache=True, nogil=True)
+def _count_step(tick, max_steps, ended, faulted) -> None:
+    for n in range(tick.shape[0]):
+        tick[n] += 1
+        ended[n] = tick[n] >= max_steps
+        faulted[n] = False
+
+
+@njit(cache=True, nogil=True)
+def _mark_seats(ended, terminations, truncations, alive, acting) -> None:
+    """Nobody dies in these worlds: a copy ends for all its agents when time is up."""
+    for n in range(ended.shape[0]):
+        for a in range(alive.shape[1]):
+            terminations[n, a] = False
+            truncations[n, a] = ended[n]
+            alive[n, a] = True
+            acting[n, a] = not ended[n]
