@@ -1,0 +1,61 @@
+"""Who plays which seat.
+
+player   plays any agent of a world: a name and a policy for each agent it can play
+lineup   one player per team
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl_ppo.agents.policy import Policy
+from marl_ppo.envs.world import Array, WorldSpec
+from marl_ppo.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Player:
+    """Something that can play a world."""
+
+    name: str
+    policies: Mapping[str, Policy]
+    """agent → policy; agents that share a policy share the object"""
+    greedy: bool = False
+    """whether it takes its most probable action"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seating:
+    """What a Play is given: distinct policies, and per group who sits where."""
+
+    policies: tuple[Policy, ...]
+    greedy: tuple[bool, ...]
+    seats: tuple[Array, ...]
+    """per group int64 [N, A], an index into `policies`"""
+
+
+def seat_players(spec: WorldSpec, num_envs: int, lineup: Sequence[Player]) -> Seating:
+    """The same lineup in all N copies. Raises ConfigError when a player cannot play an agent of its team."""
+    if len(lineup) != len(spec.teams):
+        raise ConfigError(f"world {spec.id!r} has the teams {list(spec.teams)}; got {len(lineup)} players")
+    policies: list[Policy] = []
+    greedy: list[bool] = []
+    places: dict[tuple[int, bool], int] = {}
+    seats = []
+    for group in spec.groups:
+        row = []
+        for agent, team in zip(group.agents, group.team, strict=True):
+            player = lineup[team]
+            if agent not in player.policies:
+                raise ConfigError(
+                    f"player {player.name!r} cannot play {agent!r} of world {spec.id!r}; it plays {list(player.policies)}"
+                )
+            policy = player.policies[agent]
+            place = places.setdefault((id(policy), player.greedy), len(policies))
+            if place == len(policies):
+                policies.append(policy)
+                greedy.append(player.greedy)
+            row.append(place)
+        seats.append(np.tile(np.array(row, np.int64), (num_envs, 1)))
+    return Seating(policies=tuple(policies), greedy=tuple(greedy), seats=tuple(seats))

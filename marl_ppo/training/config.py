@@ -1,0 +1,134 @@
+"""Every setting of a training run: frozen, documented, checked at birth. Derived numbers are properties."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from marl_ppo.agents.actor_critic import CriticKind
+from marl_ppo.agents.networks import NetworkConfig
+from marl_ppo.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PPOConfig:
+    """The update. Sources: Schulman et al. 2017 (arXiv:1707.06347); Yu et al. 2022 (arXiv:2103.01955)."""
+
+    gamma: float = 0.99
+    """discount per world step"""
+    gae_lambda: float = 0.95
+    """decay of the advantage's trace, per decision"""
+    update_epochs: int = 4
+    """passes over a rollout"""
+    num_minibatches: int = 4
+    """near-equal parts a rollout is split into at each epoch"""
+    learning_rate: float = 7e-4
+    """of the actor"""
+    critic_learning_rate: float | None = None
+    """of the critic; the actor's if not given"""
+    lr_schedule: Literal["constant", "linear", "cosine"] = "linear"
+    """how both learning rates go from their value to 0 over the budget"""
+    adam_eps: float = 1e-5
+    """Adam's epsilon"""
+    clip_coef: float = 0.2
+    """how far the ratio of new and old policy may move before its gradient is cut"""
+    dual_clip: float | None = None
+    """bound c > 1 on the loss of bad actions that became likelier (Ye et al. 2020, arXiv:1912.09729); off if not given"""
+    ent_coef: float = 0.01
+    """weight of the entropy bonus"""
+    ent_coef_final: float | None = None
+    """the entropy weight at the end of the budget, reached linearly; constant if not given"""
+    vf_coef: float = 0.5
+    """weight of the value loss"""
+    value_clip: float | None = None
+    """how far a value may move from its old one, in units of the value's scale; off if not given"""
+    huber_delta: float | None = None
+    """where the value loss turns from squared to linear; squared everywhere if not given"""
+    normalize_values: bool = True
+    """let the critic predict values of mean 0 and deviation 1"""
+    normalize_advantages: Literal["rollout", "minibatch", "none"] = "rollout"
+    """over which decisions advantages get mean 0 and deviation 1"""
+    max_grad_norm: float = 0.5
+    """bound on the norm of the gradient, of actor and critic separately"""
+    target_kl: float | None = None
+    """stop a rollout's epochs when approx_kl exceeds 1.5 times this; off if not given"""
+    sequence_length: int = 10
+    """decisions in a chunk that a policy with memory is trained on"""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "update_epochs", "num_minibatches", "sequence_length")
+        for name in ("gamma", "gae_lambda"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} must be within [0, 1], got {getattr(self, name)}")
+        for name in ("learning_rate", "clip_coef", "max_grad_norm", "adam_eps"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.dual_clip is not None and self.dual_clip <= 1:
+            raise ConfigError(f"dual_clip must be above 1, got {self.dual_clip}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """A training run."""
+
+    world: str
+    """id of the world to train on"""
+    world_config: dict[str, str | int | float | bool] = field(default_factory=dict)
+    """settings of the world, such as agents=5"""
+    seed: int = 0
+    """everything random in the run follows from it"""
+    total_steps: int = 1_000_000
+    """budget in world steps of one copy each, all copies counted"""
+    minutes: float | None = None
+    """stop after this much wall time even if the budget is not used up"""
+    num_envs: int = 256
+    """copies of the world stepped together, N"""
+    num_steps: int = 25
+    """steps collected from each copy per update, T"""
+    critic_input: CriticKind = "joint"
+    """what the critic sees: own obs (independent PPO), joint obs or state (MAPPO), or both"""
+    sharing: Literal["group", "separate"] = "group"
+    """one policy for all agents of a group and team, or one for each agent"""
+    learn: tuple[str, ...] = ()
+    """teams that learn; all of them if empty"""
+    others: str = "scripted"
+    """who plays the teams that do not learn: scripted, random, or a run's folder"""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    ppo: PPOConfig = field(default_factory=PPOConfig)
+    device: str = "cpu"
+    """torch device of the learner"""
+    threads: int | None = None
+    """threads that collect and learn side by side; measured at the start if not given"""
+    fused: bool | None = None
+    """use the hand-derived update on the CPU where it applies; if not given, wherever it does"""
+    checkpoint_minutes: float = 1.0
+    """wall time between checkpoints"""
+    checkpoint_updates: int | None = None
+    """updates between checkpoints, instead of wall time"""
+    keep_checkpoints: int = 3
+    """older checkpoints are removed"""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "total_steps", "num_envs", "num_steps", "keep_checkpoints")
+        units = self.num_envs * self.num_steps
+        if self.ppo.num_minibatches > units:
+            raise ConfigError(
+                f"num_minibatches={self.ppo.num_minibatches} is more than the {units} steps of a rollout "
+                f"(num_envs={self.num_envs} * num_steps={self.num_steps}); lower it or collect more"
+            )
+        if self.threads is not None and not 1 <= self.threads <= self.num_envs:
+            raise ConfigError(f"threads must be from 1 to num_envs={self.num_envs}, got {self.threads}")
+
+    @property
+    def steps_per_update(self) -> int:
+        """World steps one rollout takes, all copies counted."""
+        return self.num_envs * self.num_steps
+
+    @property
+    def num_updates(self) -> int:
+        """Updates until the budget is used up; the last one may go over it."""
+        return -(-self.total_steps // self.steps_per_update)
+
+
+def _at_least_one(config: object, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ConfigError(f"{name} must be at least 1, got {getattr(config, name)}")

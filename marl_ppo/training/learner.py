@@ -1,0 +1,190 @@
+"""The PPO update of one policy: rollout in, metrics out. Schulman et al. 2017; Yu et al. 2022 for many agents."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+
+import torch
+from torch import Tensor
+
+from marl_ppo.agents.actor_critic import ActorCritic
+from marl_ppo.errors import FileFormatError
+from marl_ppo.ppo.advantages import explained_variance
+from marl_ppo.ppo.kl import should_stop
+from marl_ppo.ppo.losses import normalize_advantages
+from marl_ppo.ppo.normalization import ValueNorm
+from marl_ppo.ppo.schedules import Schedule
+from marl_ppo.training import batch as batches
+from marl_ppo.training.batch import Batch, Minibatch
+from marl_ppo.training.config import PPOConfig
+from marl_ppo.training.gradients import STATS, Gradient, GradientSource, LossConfig, Targets
+from marl_ppo.training.parameters import FlatParameters
+
+
+class Learner:
+    """Owns a policy's optimiser and value normaliser."""
+
+    def __init__(
+        self,
+        policy: ActorCritic,
+        config: PPOConfig,
+        gradients: GradientSource,
+        *,
+        threads: int = 1,
+        executor: Executor | None = None,
+    ) -> None:
+        self.policy = policy
+        self.config = config
+        self.value_norm = ValueNorm()
+        self.skipped_steps = 0
+        """gradient steps left out because the gradient was not finite"""
+        self._gradients = gradients
+        self._threads = threads
+        self._executor = executor
+        self._flat = {"actor": FlatParameters(policy.actor), "critic": FlatParameters(policy.critic)}
+        critic_lr = config.learning_rate if config.critic_learning_rate is None else config.critic_learning_rate
+        self._rates = {
+            "actor": Schedule(config.lr_schedule, config.learning_rate),
+            "critic": Schedule(config.lr_schedule, critic_lr),
+        }
+        self._ent_coef = Schedule(
+            "constant" if config.ent_coef_final is None else "linear", config.ent_coef, config.ent_coef_final or 0.0
+        )
+        on_cpu = self._flat["actor"].values.device.type == "cpu"
+        self._adam = torch.optim.Adam(
+            [{"params": [flat.values], "lr": self._rates[name](0.0)} for name, flat in self._flat.items()],
+            eps=config.adam_eps,
+            fused=on_cpu,
+        )
+
+    def update(self, batch: Batch, *, progress: float, shuffle: torch.Generator) -> dict[str, Tensor | float]:
+        """Learn from one rollout at `progress` (0 to 1) of the budget; returns metrics by name.
+
+        `shuffle` orders the minibatches. Metrics are tensors where they would cost a read.
+        """
+        config = self.config
+        rows = batch.valid_rows
+        returns, values = batch.returns[rows], batch.values[rows]
+        metrics: dict[str, Tensor | float] = {
+            "explained_variance": explained_variance(values, returns),
+            "value": values.mean(),
+            "return_target": returns.mean(),
+            "advantage_max": batch.advantages[rows].abs().max(),
+            "decisions": float(len(rows)),
+        }
+        for group, rate in zip(self._adam.param_groups, self._rates.values(), strict=True):
+            group["lr"] = rate(progress)
+        self._gradients.begin(
+            batch,
+            self._targets(batch, rows),
+            LossConfig(
+                clip_coef=config.clip_coef,
+                dual_clip=config.dual_clip,
+                ent_coef=self._ent_coef(progress),
+                vf_coef=config.vf_coef,
+                value_clip=config.value_clip,
+                huber_delta=config.huber_delta,
+            ),
+        )
+        return metrics | self._optimise(batch, shuffle) | {"learning_rate": self._rates["actor"](progress)}
+
+    def optimizer_state(self) -> dict[str, Tensor]:
+        """Adam's moments and step counts, by name."""
+        return {
+            f"{name}.{key}": tensor
+            for name, flat in self._flat.items()
+            for key, tensor in self._adam.state[flat.values].items()
+        }
+
+    def load_optimizer_state(self, state: Mapping[str, Tensor]) -> None:
+        """The way back."""
+        for name, flat in self._flat.items():
+            own = {key.removeprefix(f"{name}."): tensor for key, tensor in state.items() if key.startswith(f"{name}.")}
+            if own and own["exp_avg"].shape != flat.values.shape:
+                raise FileFormatError(f"the saved optimiser is for {len(own['exp_avg'])} {name} weights, not {len(flat.values)}")
+            if own:
+                self._adam.state[flat.values] = own
+
+    def _targets(self, batch: Batch, rows: Tensor) -> Targets:
+        config = self.config
+        values, returns = batch.values, batch.returns
+        if config.normalize_values:
+            self.value_norm.update(returns[rows])
+            values, returns = self.value_norm.normalize(values), self.value_norm.normalize(returns)
+        advantages = batch.advantages
+        if config.normalize_advantages == "rollout":
+            counts = torch.zeros(len(advantages), dtype=torch.bool)
+            counts[rows] = True
+            advantages = normalize_advantages(advantages, counts)
+        return Targets(advantages, returns, values)
+
+    def _optimise(self, batch: Batch, shuffle: torch.Generator) -> dict[str, Tensor | float]:
+        config = self.config
+        stats: list[Tensor] = []
+        norms: list[Tensor] = []
+        epochs = 0
+        for _ in range(config.update_epochs):
+            before = len(stats)
+            for minibatch in self._minibatches(batch, shuffle):
+                stats.append(self._step(minibatch, norms))
+            epochs += 1
+            if config.target_kl is not None:
+                kl = torch.stack(stats[before:])[:, STATS.index("approx_kl")].mean()
+                if should_stop(float(kl), config.target_kl):
+                    break
+        seen = torch.stack(stats)
+        last = seen[-config.num_minibatches :]
+        means = {name: seen[:, i].mean() for i, name in enumerate(STATS)}
+        return means | {
+            "approx_kl": last[:, STATS.index("approx_kl")].mean(),
+            "ratio_min": seen[:, -2].min(),
+            "ratio_max": seen[:, -1].max(),
+            "actor_grad_norm": torch.stack(norms[::2]).mean(),
+            "critic_grad_norm": torch.stack(norms[1::2]).mean(),
+            "first_ratio_error": (seen[0, -2:] - 1).abs().max(),
+            "update_epochs": float(epochs),
+            "skipped_steps": float(self.skipped_steps),
+        }
+
+    def _minibatches(self, batch: Batch, shuffle: torch.Generator) -> Iterator[Minibatch]:
+        count = self.config.num_minibatches
+        if self.policy.actor.memory_size:
+            return batches.chunks(batch, shuffle, count, self.config.sequence_length)
+        if self.policy.critic.per_seat:
+            return batches.decisions(batch, shuffle, count)
+        return batches.copy_steps(batch, shuffle, count)
+
+    def _step(self, minibatch: Minibatch, norms: list[Tensor]) -> Tensor:
+        """One gradient step; returns the minibatch's mean statistics."""
+        size = minibatch.size
+        parts = batches.halves(minibatch, self._threads)
+        if self._executor is None or len(parts) == 1:
+            found = [self._gradients.gradient(part, thread, size) for thread, part in enumerate(parts)]
+        else:
+            # The last part is done here, since this thread would otherwise only wait.
+            futures = [
+                self._executor.submit(self._gradients.gradient, part, thread, size)
+                for thread, part in enumerate(parts[:-1])
+            ]
+            mine = self._gradients.gradient(parts[-1], len(parts) - 1, size)
+            found = [*(future.result() for future in futures), mine]
+        stats = self._add_up(found, size)
+        finite = True
+        for flat in self._flat.values():
+            norm = flat.clip(self.config.max_grad_norm)
+            norms.append(norm)
+            finite = finite and bool(torch.isfinite(norm))
+        if finite:
+            self._adam.step()
+        else:
+            self.skipped_steps += 1
+        return stats
+
+    def _add_up(self, parts: list[Gradient], size: int) -> Tensor:
+        """Sum the parts into the flat gradients, always in the same order."""
+        for name, flat in self._flat.items():
+            flat.gradient.copy_(getattr(parts[0], name))
+            for part in parts[1:]:
+                flat.gradient.add_(getattr(part, name))
+        stacked = torch.stack([part.stats for part in parts])
+        sums = stacked[:, : len(STATS)].sum(0) / size
+        return torch.cat([sums, stacked[:, -2].min().view(1), stacked[:, -1].max().view(1)])

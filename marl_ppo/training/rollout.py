@@ -1,0 +1,171 @@
+"""What a rollout remembers, by step. Decisions are a view of it (docs/decisions/0003-rollouts-are-stored-by-step.md).
+
+row     a place in time: row 0 holds the decisions carried over from the rollout before, row 1 + t the obs of step t
+        and what was decided on it, row T + 1 the obs after the last step, which the next rollout starts from
+seat    n * A + a, one of S = N * A; the flat index of a decision is `row * S + seat`
+
+`StepStore` holds what the world says, once for all policies; the world writes straight into it. `Experience` holds
+what one learning policy decided. Axes: R = T + 2 rows, N copies, A agents, S seats, M memory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from marl_ppo.agents.actor_critic import ActorCritic, flat_obs, joint_obs
+from marl_ppo.envs.world import Array, Outputs, WorldSpec
+from marl_ppo.ppo.decisions import OpenDecisions
+
+
+class StepStore:
+    """The world's arrays over one rollout. `outputs[shard][row]` is what to bind before the step that leads to `row`.
+
+    A reward and an edge lie in the row of the obs that came with them: those of step t in row t + 2.
+    """
+
+    def __init__(self, spec: WorldSpec, num_envs: int, num_steps: int, shards: list[slice]) -> None:
+        rows = num_steps + 2
+        whole = Outputs.allocate(spec, num_envs)
+
+        def stored(array: Array) -> Tensor:
+            return torch.from_numpy(array).expand(rows, *array.shape).clone()
+
+        self.num_steps = num_steps
+        self.spec = spec
+        self.obs = tuple({leaf: stored(array) for leaf, array in leaves.items()} for leaves in whole.obs)
+        self.action_mask = tuple(None if mask is None else stored(mask) for mask in whole.action_mask)
+        self.rewards = tuple(map(stored, whole.rewards))
+        self.alive = tuple(map(stored, whole.alive))
+        self.acting = tuple(map(stored, whole.acting))
+        self.terminations = tuple(map(stored, whole.terminations))
+        self.truncations = tuple(map(stored, whole.truncations))
+        self.state = stored(whole.state)
+        self.outputs = [self._outputs(part) for part in shards]
+
+    def shared(self, kind: str, row: int | slice, copies: slice | Tensor = slice(None)) -> Tensor:
+        """What all seats of a copy share, `joint` obs or `state`: [copies, size], or [rows, N, size] for many rows."""
+        if kind == "state":
+            return self.state[row][..., copies, :] if isinstance(row, slice) else self.state[row, copies]
+        if isinstance(row, slice):
+            obs = [flat_obs({leaf: array[row] for leaf, array in leaves.items()}).flatten(2) for leaves in self.obs]
+            return obs[0] if len(obs) == 1 else torch.cat(obs, dim=-1)
+        return joint_obs(tuple({leaf: array[row, copies] for leaf, array in leaves.items()} for leaves in self.obs))
+
+    def seats_obs(self, group: int) -> Tensor:
+        """Every seat's obs, by flat index: [R * S, d]."""
+        return flat_obs({leaf: array.flatten(0, 2) for leaf, array in self.obs[group].items()})
+
+    def begin(self) -> None:
+        """Let the row after the last step become the first one."""
+        for array in self._carried_on():
+            array[1] = array[-1]
+
+    def keep(self, group: int, rows: Tensor, seats: Tensor) -> None:
+        """Copy what the seats (int64 [B]) saw at the flat indices `rows` (int64 [B]) into row 0."""
+        for array in (*self.obs[group].values(), self.action_mask[group]):
+            if array is not None:
+                flat = array.flatten(0, 2)
+                flat[seats] = flat[rows]
+
+    def _carried_on(self) -> list[Tensor]:
+        per_group = (self.action_mask, self.alive, self.acting)
+        found = [array for leaves in self.obs for array in leaves.values()]
+        found += [array for arrays in per_group for array in arrays if array is not None]
+        return [*found, self.state]
+
+    def _outputs(self, part: slice) -> list[Outputs]:
+        """Views of every row for the copies `part`; what is not stored is shared by all rows."""
+        scratch = Outputs.allocate(self.spec, part.stop - part.start)
+
+        def at(row: int) -> Outputs:
+            def views(arrays: tuple[Tensor, ...]) -> tuple[Array, ...]:
+                return tuple(array[row, part].numpy() for array in arrays)
+
+            return Outputs(
+                obs=tuple({leaf: array[row, part].numpy() for leaf, array in leaves.items()} for leaves in self.obs),
+                action_mask=tuple(None if mask is None else mask[row, part].numpy() for mask in self.action_mask),
+                rewards=views(self.rewards),
+                alive=views(self.alive),
+                acting=views(self.acting),
+                terminations=views(self.terminations),
+                truncations=views(self.truncations),
+                state=self.state[row, part].numpy(),
+                metrics=scratch.metrics,
+                outcomes=scratch.outcomes,
+                ended=scratch.ended,
+                faulted=scratch.faulted,
+            )
+
+        return [at(row) for row in range(self.num_steps + 2)]
+
+
+@dataclass(slots=True)
+class Experience:
+    """What one learning policy decided in one rollout, by flat index [(T + 1) * S, ...] unless said otherwise."""
+
+    group: int
+    mask: Array
+    """bool [N, A]: the seats the policy plays"""
+    actions: Tensor
+    logprob: Tensor
+    values: Tensor
+    """V at the decision, in units of reward"""
+    is_start: Tensor
+    actor_memory: Tensor
+    """before the decision"""
+    critic_memory: Tensor
+    """before the decision; empty rows for a critic without memory"""
+    decided: Tensor
+    """bool [T, N, A]"""
+    final_values: Tensor
+    """float32 [T, N, A]: V(final_obs), where a seat was truncated after step t"""
+    open: OpenDecisions
+    """decisions carried in row 0"""
+    open_shared: Tensor
+    """float32 [S, size]: what the critic saw of the copy at each carried decision"""
+
+    @classmethod
+    def allocate(cls, store: StepStore, policy: ActorCritic, group: int, mask: Array) -> "Experience":
+        """Zeroed fields for `policy`, which plays the seats `mask` of `group`."""
+        steps, seats = store.num_steps, mask.size
+        rows = (steps + 1) * seats
+        world_group = store.spec.groups[group]
+        action_dtype = torch.float32 if world_group.action_dtype is np.float32 else torch.int64
+        return cls(
+            group=group,
+            mask=mask,
+            actions=torch.zeros(rows, *world_group.action_shape, dtype=action_dtype),
+            logprob=torch.zeros(rows),
+            values=torch.zeros(rows),
+            is_start=torch.zeros(rows, dtype=torch.bool),
+            actor_memory=torch.zeros(rows, policy.actor.memory_size),
+            critic_memory=torch.zeros(rows, policy.critic.memory_size),
+            decided=torch.zeros(steps, *mask.shape, dtype=torch.bool),
+            final_values=torch.zeros(steps, *mask.shape),
+            open=OpenDecisions.none(*mask.shape),
+            open_shared=torch.zeros(seats, policy.critic.shared_size),
+        )
+
+    def decision_fields(self) -> dict[str, Tensor]:
+        """The fields that a carried decision takes along, by name."""
+        names = ("actions", "logprob", "values", "is_start", "actor_memory", "critic_memory")
+        return {name: getattr(self, name) for name in names}
+
+    def carry(self, store: StepStore, left_open: OpenDecisions, shared: str | None) -> None:
+        """Move the decisions that stayed open into row 0, to be closed in the next rollout."""
+        is_open = np.flatnonzero(left_open.open)
+        seats = torch.from_numpy(is_open)
+        rows = torch.from_numpy(left_open.rows.reshape(-1)[is_open])
+        self.open = left_open._replace(rows=OpenDecisions.none(*self.mask.shape).rows)
+        if not len(seats):
+            return
+        for field in self.decision_fields().values():
+            field[seats] = field[rows]
+        store.keep(self.group, rows, seats)
+        if shared is not None:
+            older = rows < self.mask.size  # open since an earlier rollout: its shared input lies in open_shared already
+            steps = store.shared(shared, slice(0, -1)).flatten(0, 1)
+            fresh = steps[rows // self.mask.shape[1]]
+            self.open_shared[seats] = torch.where(older.unsqueeze(-1), self.open_shared[seats], fresh)
