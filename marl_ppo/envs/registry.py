@@ -73,3 +73,8 @@ def _constructor(world_id: str) -> Any:
         raise UnknownNameError.near("world", world_id, _REGISTRY, otherwise="`marl-ppo worlds` lists what there is.")
     module, _, name = _REGISTRY[world_id].entry_point.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def world_package(world_id: str) -> str:
+    """The package a world's constructor lives in, beside which its presets lie."""
+    return str(_constructor(world_id).__module__).rpartition(".")[0]

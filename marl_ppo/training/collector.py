@@ -15,17 +15,17 @@ from marl_ppo.agents.actor_critic import ActorCritic
 from marl_ppo.envs.world import Array
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.ppo.decisions import ClosedDecisions, OpenDecisions, close_decisions
+from marl_ppo.ppo.normalization import ValueNorm
 from marl_ppo.training.rollout import Experience, StepStore
-from marl_ppo.training.values import ValueScale
 
 
 class Student:
     """A learning policy with its experience: the collector's view of it."""
 
-    def __init__(self, policy: ActorCritic, experience: Experience, scale: ValueScale) -> None:
+    def __init__(self, policy: ActorCritic, experience: Experience, value_norm: ValueNorm) -> None:
         self.policy = policy
         self.experience = experience
-        self.scale = scale
+        self._value_norm = value_norm
         self.memory = torch.zeros(experience.mask.size, policy.critic.memory_size)
         """float32 [S, M]: the critic's, after each seat's last decision"""
         self._columns = torch.arange(experience.mask.shape[1]).repeat(experience.mask.shape[0])
@@ -38,17 +38,17 @@ class Student:
         if not critic.per_seat:
             if seats is None:
                 values, memory = critic(store.shared(critic.shared or "", row, copies), is_start, self.memory)
-                return self.scale.denormalize(values.flatten()), memory
+                return self._value_norm.denormalize(values.flatten()), memory
             found, position = torch.unique(seats // agents, return_inverse=True)
             values, memory = critic(store.shared(critic.shared or "", row, found), is_start, self.memory)
-            return self.scale.denormalize(values[position, seats % agents]), memory
+            return self._value_norm.denormalize(values[position, seats % agents]), memory
         if seats is None:
             seats = torch.arange(copies.start * agents, copies.stop * agents)
         shared = None if critic.shared is None else store.shared(critic.shared, row, seats // agents)
         own = store.seats_obs(self.experience.group)[row * self.experience.mask.size + seats]
         inputs = critic.seat_inputs(shared, own, self._columns[seats])
         values, memory = critic(inputs, is_start, self.memory[seats])
-        return self.scale.denormalize(values), memory
+        return self._value_norm.denormalize(values), memory
 
 
 class Collector:

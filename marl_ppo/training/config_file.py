@@ -1,0 +1,74 @@
+"""Settings as TOML. Precedence: defaults, then the world's preset, then the user's file, then flags."""
+
+import difflib
+import importlib.resources
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import tomli_w
+
+from marl_ppo.envs.registry import world_package
+from marl_ppo.errors import ConfigError
+from marl_ppo.training.config import TrainConfig
+
+Config = TypeVar("Config")
+FORMAT_VERSION = 1
+
+
+def preset(world: str) -> TrainConfig:
+    """The shipped settings for a world: its package's presets/WORLD.toml, or the defaults where there is none."""
+    file = importlib.resources.files(world_package(world)) / "presets" / f"{world}.toml"
+    settings = tomllib.loads(file.read_text()) if file.is_file() else {}
+    return from_settings(TrainConfig, {"world": world, **settings}, source=f"the preset of {world!r}")
+
+
+def load_config(file: Path, *, over: TrainConfig | None = None) -> TrainConfig:
+    """The settings of a TOML file, laid over `over` where given. Raises ConfigError with the line or the nearest name."""
+    try:
+        settings = tomllib.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not TOML: {error}") from error
+    written = settings.pop("format", FORMAT_VERSION)
+    if written != FORMAT_VERSION:
+        raise ConfigError(f"{file} has format {written!r}; this version of marl_ppo reads {FORMAT_VERSION}")
+    base = {} if over is None else _without_none(asdict(over))
+    return from_settings(TrainConfig, _laid_over(base, settings), source=str(file))
+
+
+def save_config(config: TrainConfig, file: Path) -> None:
+    """Write every setting, so that the file is enough to repeat the run; what is off (None) is left out."""
+    file.write_text(tomli_w.dumps({"format": FORMAT_VERSION, **_without_none(asdict(config))}))
+
+
+def from_settings(kind: type[Config], settings: Mapping[str, Any], *, source: str) -> Config:
+    """A config dataclass from nested mappings; `source` is named in errors."""
+    hints = get_type_hints(kind)
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+            raise ConfigError(f"{source} has the unknown setting {name!r}; {hint}")
+        if is_dataclass(hints[name]) and isinstance(value, Mapping):
+            value = from_settings(hints[name], value, source=source)  # type: ignore[arg-type]
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
+def _laid_over(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in settings.items():
+        below = merged.get(name)
+        merged[name] = _laid_over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _without_none(settings: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in settings.items() if value is not None}
+    return {name: _without_none(value) if isinstance(value, Mapping) else value for name, value in kept.items()}

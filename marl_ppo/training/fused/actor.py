@@ -1,0 +1,221 @@
+"""The actor's part of PPO by hand: gradients of the clipped surrogate with entropy bonus, and acting. Discrete actions.
+
+With probabilities p of the logits z, entropy H, ratio = p_new(action) / p_old(action) and advantage A, a row's loss is
+-min(ratio A, clip(ratio) A) - ent_coef H (Schulman et al. 2017, arXiv:1707.06347), and its derivative
+
+    d loss / dz_k = slope ((k is the action) - p_k) + ent_coef p_k (log p_k + H),
+    slope = -ratio A where the surrogate follows the ratio, 0 where it is clipped.
+
+The loops run over the rows of a block, choice by choice, since rows are what the machine does many of at once.
+
+Axes: R rows of the rollout, B rows of a minibatch, K choices.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from marl_ppo.training.fused.inputs import Inputs, gather
+from marl_ppo.training.fused.math32 import exp, log
+from marl_ppo.training.fused.mlp import BLOCK, Array, FusedMLP, Layers, Net, backward, forward
+from marl_ppo.training.fused.tile import LANES
+
+FORBIDDEN_LOGIT = np.float32(-1e10)
+_ZERO, _ONE = np.float32(0), np.float32(1)
+_BELOW_ONE = np.float32(1 - np.finfo(np.float32).eps)
+
+
+class ActorBatch(NamedTuple):
+    """What a rollout tells the actor. All arrays have a row per decision."""
+
+    inputs: Inputs
+    actions: Array
+    """int64 [R]"""
+    logprob: Array
+    """float32 [R], of the policy that acted"""
+    advantages: Array
+    """float32 [R]"""
+    mask: Array
+    """bool [R, K], True means legal; [0, K] for none"""
+
+
+class ActorStats(NamedTuple):
+    """Sums over the rows of a minibatch."""
+
+    policy_loss: float
+    entropy: float
+    approx_kl: float
+    """k3 of Schulman, joschu.net/blog/kl-approx.html: (ratio - 1) - log ratio"""
+    clipped: float
+    """rows whose ratio is outside the clip range"""
+    ratio_min: float
+    ratio_max: float
+
+
+class FusedActor(FusedMLP):
+    """The fast twin of an MLP actor for discrete actions. One per thread."""
+
+    def gradient(
+        self,
+        batch: ActorBatch,
+        rows: Array,
+        gradients: Layers,
+        *,
+        weight: float,
+        clip_coef: float,
+        ent_coef: float,
+        dual_clip: float = np.inf,
+    ) -> ActorStats:
+        """Add the gradient of `weight` times the summed loss of `rows` (int64 [B]) to `gradients`.
+
+        `weight` is 1 / rows of the whole minibatch, so that parts of it can be added up. `dual_clip` bounds the loss
+        of a bad action at that many times its advantage (Ye et al. 2020, arXiv:1912.09729).
+        """
+        self.clear_gradient()
+        stats = _gradient(
+            self.net, batch, rows, np.float32(weight), np.float32(clip_coef), np.float32(ent_coef), np.float32(dual_clip)
+        )
+        self.add_gradient(gradients)
+        return ActorStats(*stats)
+
+    def act(self, inputs: Inputs, mask: Array, noise: Array, actions: Array, logprob: Array) -> None:
+        """Sample `actions` (int64 [R], written) and their `logprob` (float32 [R], written) for all R rows.
+
+        `noise` is float32 [R], uniform on (0, 1): the action is the inverse of the cumulative distribution there.
+        """
+        _act(self.net, inputs, mask, noise, actions, logprob)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+def _gradient(
+    net: Net,
+    batch: ActorBatch,
+    rows: Array,
+    weight: np.float32,
+    clip_coef: np.float32,
+    ent_coef: np.float32,
+    dual_clip: np.float32,
+) -> tuple[float, float, float, float, float, float]:
+    choices = net.widths[-1]
+    stride = -(-choices // LANES) * LANES
+    delta = net.deltas[-BLOCK * stride :]
+    logprobs, probs = np.empty((choices, BLOCK), np.float32), np.empty((choices, BLOCK), np.float32)
+    entropy = np.empty(BLOCK, np.float32)
+    action, old, advantage = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    slope, loss, kl = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    ratios = np.empty(BLOCK, np.float32)
+    loss_sum, entropy_sum, kl_sum, clipped = 0.0, 0.0, 0.0, 0.0
+    ratio_min, ratio_max = np.inf, -np.inf
+    for begin in range(0, len(rows), BLOCK):
+        block = rows[begin : begin + BLOCK]
+        n = len(block)
+        gather(batch.inputs, block, net)
+        forward(net, n)
+        for r in range(n):
+            row = block[r]
+            action[r], old[r], advantage[r] = batch.actions[row], batch.logprob[row], batch.advantages[row]
+        _read_logits(net, batch.mask, block, logprobs)
+        _log_softmax(logprobs, probs, entropy, n)
+
+        new = loss  # filled with the new log-probability first
+        for k in range(choices):
+            for r in range(n):
+                new[r] = logprobs[k, r] if action[r] == k else new[r]
+        for r in range(n):
+            logratio = new[r] - old[r]
+            ratio = exp(logratio)
+            gain = ratio * advantage[r]
+            clipped_gain = min(max(ratio, _ONE - clip_coef), _ONE + clip_coef) * advantage[r]
+            surrogate = min(gain, clipped_gain)
+            follows = gain <= clipped_gain
+            bound = dual_clip * advantage[r] if advantage[r] < 0 else surrogate
+            follows = follows & (surrogate >= bound)
+            slope[r] = -weight * gain if follows else _ZERO
+            loss[r] = -max(surrogate, bound)
+            kl[r] = (ratio - _ONE) - logratio
+            ratios[r] = ratio
+        for k in range(choices):
+            for r in range(n):
+                p = probs[k, r]
+                chosen = _ONE if action[r] == k else _ZERO
+                towards_entropy = ent_coef * weight * p * (logprobs[k, r] + entropy[r])
+                delta[r * stride + k] = slope[r] * (chosen - p) + towards_entropy
+        backward(net, n)
+
+        for r in range(n):
+            loss_sum += loss[r]
+            entropy_sum += entropy[r]
+            kl_sum += kl[r]
+            clipped += abs(ratios[r] - _ONE) > clip_coef
+            ratio_min, ratio_max = min(ratio_min, ratios[r]), max(ratio_max, ratios[r])
+    return loss_sum, entropy_sum, kl_sum, clipped, ratio_min, ratio_max
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+def _act(net: Net, inputs: Inputs, mask: Array, noise: Array, actions: Array, logprob: Array) -> None:
+    choices = net.widths[-1]
+    logprobs, probs = np.empty((choices, BLOCK), np.float32), np.empty((choices, BLOCK), np.float32)
+    entropy = np.empty(BLOCK, np.float32)
+    for begin in range(0, len(actions), BLOCK):
+        block = np.arange(begin, min(begin + BLOCK, len(actions)))
+        n = len(block)
+        gather(inputs, block, net)
+        forward(net, n)
+        _read_logits(net, mask, block, logprobs)
+        _log_softmax(logprobs, probs, entropy, n)
+        for r in range(n):
+            total = _ZERO
+            for k in range(choices):
+                total += probs[k, r]
+            # Kept below the total, which a product of two floats could otherwise reach.
+            threshold = noise[begin + r] * (total * _BELOW_ONE)
+            cumulated = _ZERO
+            for k in range(choices):
+                cumulated += probs[k, r]
+                if probs[k, r] > 0 and cumulated > threshold:
+                    actions[begin + r] = k
+                    logprob[begin + r] = logprobs[k, r]
+                    break
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+def _read_logits(net: Net, mask: Array, block: Array, logits: Array) -> None:
+    """The outputs of the rows `block` by choice, [K, BLOCK], those of illegal actions pushed down."""
+    choices = len(logits)
+    stride = -(-choices // LANES) * LANES
+    outputs = net.activations[-BLOCK * stride :]
+    for r in range(len(block)):
+        for k in range(choices):
+            logits[k, r] = outputs[r * stride + k]
+    if len(mask):
+        for r in range(len(block)):
+            for k in range(choices):
+                if not mask[block[r], k]:
+                    logits[k, r] = FORBIDDEN_LOGIT
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+def _log_softmax(logits: Array, probs: Array, entropy: Array, n: int) -> None:
+    """Turn logits [K, BLOCK] into log-probabilities; write probabilities and the entropy of n rows."""
+    choices = len(logits)
+    top, total = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    top[:n] = logits[0, :n]
+    for k in range(1, choices):
+        for r in range(n):
+            top[r] = max(top[r], logits[k, r])
+    total[:n] = 0
+    for k in range(choices):
+        for r in range(n):
+            logits[k, r] -= top[r]
+            probs[k, r] = exp(logits[k, r])
+            total[r] += probs[k, r]
+    for r in range(n):
+        top[r] = log(total[r])
+        total[r] = _ONE / total[r]
+        entropy[r] = 0
+    for k in range(choices):
+        for r in range(n):
+            logits[k, r] -= top[r]
+            probs[k, r] *= total[r]
+            entropy[r] -= probs[k, r] * logits[k, r]

@@ -1,0 +1,131 @@
+"""From a config to the parts of a training run: worlds in shards, policies, learners, the collector."""
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from marl_ppo.agents.actor_critic import ActorCritic
+from marl_ppo.envs.registry import make_world
+from marl_ppo.envs.seeds import stream
+from marl_ppo.envs.world import Array, Group, World, WorldSpec
+from marl_ppo.errors import ConfigError
+from marl_ppo.play.episodes import EpisodeLog
+from marl_ppo.play.play import Play
+from marl_ppo.play.seating import Player, seat_players
+from marl_ppo.training.collector import Collector, Student
+from marl_ppo.training.config import TrainConfig
+from marl_ppo.training.fused.source import FusedGradients, why_not_fused
+from marl_ppo.training.gradients import GradientSource, PlainGradients
+from marl_ppo.training.learner import Learner
+from marl_ppo.training.rollout import Experience, StepStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """A run's parts, wired together; `config` is resolved: nothing in it is left to be measured."""
+
+    config: TrainConfig
+    spec: WorldSpec
+    plays: list[Play]
+    logs: list[EpisodeLog]
+    store: StepStore
+    collector: Collector
+    students: dict[str, Student]
+    learners: dict[str, Learner]
+
+
+def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor | None) -> Setup:
+    """Make everything, with initial weights; `others` play the teams that do not learn, by team name."""
+    assert config.threads is not None, "resolve() comes first"
+    sizes = [len(part) for part in np.array_split(np.arange(config.num_envs), config.threads)]
+    ends = np.cumsum([0, *sizes])
+    shards = [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    worlds = [make_world(config.world, num_envs=size, **config.world_config) for size in sizes]
+    spec = worlds[0].spec
+    policies = make_policies(spec, config)
+    learning = learning_agents(spec, config)
+
+    own = Player(name="learner", policies={agent: policies[name].actor for agent, name in learning.items()})
+    lineup = [others.get(team, own) for team in spec.teams]
+    store = StepStore(spec, config.num_envs, config.num_steps, shards)
+    learners, students = {}, {}
+    for name, policy in policies.items():
+        g, mask = _seats_of(spec, config.num_envs, learning, name)
+        gradients = _gradients(policy, spec.groups[g], config)
+        learner = Learner(policy, config.ppo, gradients, threads=config.threads, executor=executor)
+        learners[name] = learner
+        students[name] = Student(policy, Experience.allocate(store, policy, g, mask), learner.value_norm)
+    logs = [EpisodeLog(spec, size) for size in sizes]
+    plays = [
+        _play(world, lineup, config.seed, shard.start, log) for world, shard, log in zip(worlds, shards, logs, strict=True)
+    ]
+    collector = Collector(plays, shards, store, list(students.values()), executor)
+    return Setup(
+        config=config,
+        spec=spec,
+        plays=plays,
+        logs=logs,
+        store=store,
+        collector=collector,
+        students=students,
+        learners=learners,
+    )
+
+
+def learning_agents(spec: WorldSpec, config: TrainConfig) -> dict[str, str]:
+    """Agent → name of the policy that learns to play it: its group's, or its own where nothing is shared."""
+    if unknown := set(config.learn) - set(spec.teams):
+        raise ConfigError(f"world {spec.id!r} has no team {sorted(unknown)}; its teams are {list(spec.teams)}")
+    teams = [spec.teams.index(team) for team in config.learn or spec.teams]
+    return {
+        agent: group.name if config.sharing == "group" else agent
+        for group in spec.groups
+        for agent, team in zip(group.agents, group.team, strict=True)
+        if team in teams
+    }
+
+
+def make_policies(spec: WorldSpec, config: TrainConfig) -> dict[str, ActorCritic]:
+    """The learning policies by name, with initial weights that follow from the seed and the name's place."""
+    policies = {}
+    for place, name in enumerate(dict.fromkeys(learning_agents(spec, config).values())):
+        generator = torch.Generator().manual_seed(int(stream(config.seed, "weights", place)) >> 1)
+        group = _group_of(spec, name)
+        policies[name] = ActorCritic(spec, group, config.critic_input, config.network, generator).to(config.device)
+    return policies
+
+
+def resolve(config: TrainConfig, *, cores: int) -> TrainConfig:
+    """Fill in what is left to the machine: threads."""
+    return config if config.threads is not None else replace(config, threads=max(1, min(2, cores, config.num_envs)))
+
+
+def _group_of(spec: WorldSpec, policy: str) -> Group:
+    return next(group for group in spec.groups if policy == group.name or policy in group.agents)
+
+
+def _seats_of(spec: WorldSpec, num_envs: int, learning: Mapping[str, str], name: str) -> tuple[int, Array]:
+    group = _group_of(spec, name)
+    columns = np.array([learning.get(agent) == name for agent in group.agents])
+    return spec.groups.index(group), np.tile(columns, (num_envs, 1))
+
+
+def _gradients(policy: ActorCritic, group: Group, config: TrainConfig) -> GradientSource:
+    reason = why_not_fused(policy, group, config.network, config.device)
+    if config.fused and reason is not None:
+        raise ConfigError(f"fused=true does not serve {reason}; leave it out to use autograd there")
+    if config.fused is False or reason is not None:
+        return PlainGradients(policy)
+    return FusedGradients(policy, config.network, config.threads or 1)
+
+
+def _play(world: World, lineup: list[Player], seed: int, first_copy: int, log: EpisodeLog) -> Play:
+    seating = seat_players(world.spec, world.num_envs, lineup)
+
+    def seeds(copies: Array, episodes: Array) -> Array:
+        return stream(seed, "train", copies + first_copy, episodes)
+
+    return Play(world, seating.policies, seating.seats, seeds, greedy=seating.greedy, observers=[log])

@@ -1,0 +1,101 @@
+"""Between a run in memory and a checkpoint: what is captured, and how it is put back.
+
+Native worlds go on in the middle of their episodes; a world without snapshots starts new ones, and open decisions of
+the old ones are dropped.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from torch import Tensor
+
+from marl_ppo.envs.world import Array
+from marl_ppo.errors import FileFormatError
+from marl_ppo.training.checkpoint import Checkpoint, into_arrays, to_tensors
+from marl_ppo.training.collector import Student
+from marl_ppo.training.setup import Setup
+
+PLAY = "play.safetensors"
+
+
+def capture(setup: Setup, *, update: int, seconds: float) -> Checkpoint:
+    """Copies of everything; to be called between updates."""
+    files: dict[str, Mapping[str, Tensor]] = {}
+    for name, learner in setup.learners.items():
+        folder = f"policies/{name}"
+        files[f"{folder}/weights.safetensors"] = {k: v.clone() for k, v in learner.policy.state_dict().items()}
+        files[f"{folder}/optimizer.safetensors"] = {k: v.clone() for k, v in learner.optimizer_state().items()}
+        files[f"{folder}/normalizer.safetensors"] = learner.value_norm.state()
+    files[PLAY] = _play_state(setup)
+    counters = {
+        "update": update,
+        "steps": update * setup.config.steps_per_update,
+        "seconds": seconds,
+        "skipped_steps": {name: learner.skipped_steps for name, learner in setup.learners.items()},
+    }
+    return Checkpoint(counters=counters, files=files)
+
+
+def restore(setup: Setup, checkpoint: Checkpoint) -> bool:
+    """Put everything back; returns whether the episodes go on, else they have to be started."""
+    for name, learner in setup.learners.items():
+        folder = f"policies/{name}"
+        if f"{folder}/weights.safetensors" not in checkpoint.files:
+            raise FileFormatError(f"the checkpoint has no policy {name!r}: was the run's config.toml changed?")
+        own = learner.policy.state_dict()
+        saved = checkpoint.files[f"{folder}/weights.safetensors"]
+        if own.keys() != saved.keys() or any(own[key].shape != saved[key].shape for key in own):
+            raise FileFormatError(f"the weights of {name!r} are of another shape: was the run's config.toml changed?")
+        learner.policy.load_state_dict(dict(saved))
+        learner.load_optimizer_state(checkpoint.files[f"{folder}/optimizer.safetensors"])
+        learner.value_norm.load(checkpoint.files[f"{folder}/normalizer.safetensors"])
+        learner.skipped_steps = checkpoint.counters["skipped_steps"][name]
+    play = checkpoint.files[PLAY]
+    if "snapshot" not in setup.spec.capabilities:
+        for p, one in enumerate(setup.plays):
+            one.episode[...] = play[f"play.{p}.episode"].numpy() + 1
+        return False
+    for shard, one in enumerate(setup.plays):
+        one.world.bind(setup.store.outputs[shard][-1])
+        snapshot = one.world.snapshot()
+        into_arrays(_part(play, f"world.{shard}."), snapshot)
+        one.world.restore(snapshot)
+        into_arrays(_part(play, f"play.{shard}."), one.arrays())
+        into_arrays(_part(play, f"log.{shard}."), setup.logs[shard].arrays())
+    for name, student in setup.students.items():
+        into_arrays(_part(play, f"open.{name}."), _open_arrays(setup, student))
+    return True
+
+
+def _play_state(setup: Setup) -> dict[str, Tensor]:
+    found: dict[str, Array] = {}
+    for shard, play in enumerate(setup.plays):
+        if "snapshot" in setup.spec.capabilities:
+            found |= _prefixed(f"world.{shard}.", play.world.snapshot())
+        found |= _prefixed(f"play.{shard}.", play.arrays())
+        found |= _prefixed(f"log.{shard}.", setup.logs[shard].arrays())
+    for name, student in setup.students.items():
+        found |= _prefixed(f"open.{name}.", _open_arrays(setup, student))
+    return to_tensors(found)
+
+
+def _open_arrays(setup: Setup, student: Student) -> dict[str, Array]:
+    """The decisions carried in row 0, and the critic's memory."""
+    experience, store = student.experience, setup.store
+    seats = experience.mask.size
+    carried = {name: field[:seats].numpy() for name, field in experience.decision_fields().items()}
+    carried |= {f"obs.{leaf}": array[0].numpy() for leaf, array in store.obs[experience.group].items()}
+    mask = store.action_mask[experience.group]
+    if mask is not None:
+        carried["action_mask"] = mask[0].numpy()
+    carried |= {f"decision.{name}": np.asarray(field) for name, field in experience.open._asdict().items()}
+    return carried | {"shared": experience.open_shared.numpy(), "critic_memory_now": student.memory.numpy()}
+
+
+def _prefixed(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+    return {prefix + name: array for name, array in arrays.items()}
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors under a prefix."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,141 @@
+"""The training loop: collect, learn, report, save; repeat until the budget or the time is used up."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from marl_ppo.envs.seeds import stream
+from marl_ppo.play.episodes import Episodes
+from marl_ppo.play.seating import Player
+from marl_ppo.training.batch import make_batch
+from marl_ppo.training.checkpoint import Checkpoint
+from marl_ppo.training.config import TrainConfig
+from marl_ppo.training.setup import build, resolve
+from marl_ppo.training import state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run stands after an update."""
+
+    update: int
+    steps: int
+    """world steps so far, all copies counted"""
+    seconds: float
+    """of training, those before a resume included"""
+    metrics: Mapping[str, float]
+
+
+class Trainer:
+    """One training run in memory; files are the business of `run.py`. Close it, or use it as a context."""
+
+    def __init__(self, config: TrainConfig, others: Mapping[str, Player] | None = None) -> None:
+        torch.set_num_threads(1)
+        self.config = config = resolve(config, cores=len(os.sched_getaffinity(0)))
+        self._executor = ThreadPoolExecutor(config.threads) if (config.threads or 1) > 1 else None
+        self.setup = build(config, others or {}, self._executor)
+        self.update = 0
+        self.seconds = 0.0
+        self._started = False
+
+    @property
+    def steps(self) -> int:
+        """World steps so far, all copies counted."""
+        return self.update * self.config.steps_per_update
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is used up."""
+        return self.update >= self.config.num_updates
+
+    def train_once(self) -> Progress:
+        """One rollout and one update of every learner."""
+        began = time.perf_counter()
+        if not self._started:
+            self.setup.collector.start()
+            self._started = True
+        self.setup.collector.collect()
+        collected = time.perf_counter()
+        metrics: dict[str, Tensor | float] = {}
+        for name in self.setup.learners:
+            metrics |= {f"{name}/{key}": value for key, value in self._learn(name).items()}
+        self.update += 1
+        ended = time.perf_counter()
+        self.seconds += ended - began
+        metrics |= {
+            "SPS": self.config.steps_per_update / (ended - began),
+            "collect_share": (collected - began) / (ended - began),
+            **self._episode_metrics(),
+        }
+        # The one place where metrics are read off the device.
+        values = {name: float(value) for name, value in metrics.items()}
+        return Progress(update=self.update, steps=self.steps, seconds=self.seconds, metrics=values)
+
+    def checkpoint(self) -> Checkpoint:
+        """All that the future depends on."""
+        return state.capture(self.setup, update=self.update, seconds=self.seconds)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of a run with the same config."""
+        self.update = int(checkpoint.counters["update"])
+        self.seconds = float(checkpoint.counters["seconds"])
+        self._started = state.restore(self.setup, checkpoint)
+
+    def close(self) -> None:
+        """End the threads and the worlds."""
+        if self._executor is not None:
+            self._executor.shutdown()
+        for play in self.setup.plays:
+            play.world.close()
+
+    def __enter__(self) -> "Trainer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _learn(self, name: str) -> dict[str, Tensor | float]:
+        config, student, learner = self.config, self.setup.students[name], self.setup.learners[name]
+        closed, left_open = self.setup.collector.close(student, config.ppo.gamma)
+        shared = student.policy.critic.shared
+        batch = make_batch(
+            self.setup.store,
+            student.experience,
+            closed,
+            shared,
+            gamma=config.ppo.gamma,
+            gae_lambda=config.ppo.gae_lambda,
+        )
+        place = list(self.setup.learners).index(name)
+        shuffle = torch.Generator().manual_seed(int(stream(config.seed, "shuffle", place, self.update)) >> 1)
+        metrics = learner.update(batch, progress=self.update / config.num_updates, shuffle=shuffle)
+        student.experience.carry(self.setup.store, left_open, shared)
+        return metrics
+
+    def _episode_metrics(self) -> dict[str, float]:
+        """Means over the episodes that ended in this rollout; none, no entry."""
+        taken = [log.take() for log in self.setup.logs]
+        episodes = sum(map(len, taken))
+        if not episodes:
+            return {"episodes": 0.0}
+        spec = self.setup.spec
+        returns = np.concatenate([e.team_returns(spec) for e in taken])
+        found = {"episodes": float(episodes), "episode_length": _mean(taken, lambda e: e.lengths)}
+        found |= {f"return/{team}": float(returns[:, t].mean()) for t, team in enumerate(spec.teams)}
+        for metric in spec.metrics:
+            found[f"metric/{metric}"] = _mean(taken, lambda e, metric=metric: e.metrics[metric])
+        return found
+
+
+def _mean(taken: list[Episodes], field: Callable[[Episodes], np.ndarray[Any, Any]]) -> float:
+    return float(np.concatenate([field(episodes) for episodes in taken]).mean())
