@@ -5,7 +5,8 @@ MarlPPOError
 ├── UnknownNameError       a world, bot, run or player that nothing is registered under
 ├── WorldError             a world was driven against its contract
 ├── CapabilityError        a world lacks what was asked of it
-└── FileFormatError        a file that is damaged, too new, or not ours
+├── FileFormatError        a file that is damaged, too new, or not ours
+└── DisplayError           a window was asked for where none can be opened
 """
 
 import difflib
@@ -41,3 +42,7 @@ class CapabilityError(MarlPPOError, RuntimeError):
 
 class FileFormatError(MarlPPOError, ValueError):
     """A file that is damaged, too new, or not ours."""
+
+
+class DisplayError(MarlPPOError, RuntimeError):
+    """A window was asked for where none can be opened."""
