@@ -36,7 +36,7 @@ class FusedGradients:
 
     def __init__(self, policy: ActorCritic, network: NetworkConfig, threads: int) -> None:
         self._policy = policy
-        self._layers = (_layers(policy.actor.parameters()), _layers(policy.critic.parameters()))
+        self._layers = self._own_layers()
         actor, critic = (_widths(layers) for layers in self._layers)
         activation = network.activation
         assert activation != "silu", "why_not_fused was not asked"
@@ -45,6 +45,7 @@ class FusedGradients:
 
     def begin(self, batch: Batch, targets: Targets, loss: LossConfig) -> None:
         self._loss = loss
+        self._layers = self._own_layers()  # anew, since whoever optimises may have moved the parameters
         agents = batch.num_agents
         nothing = np.zeros((0, agents), np.float32)
         self._actor_batch = ActorBatch(
@@ -115,6 +116,9 @@ class FusedGradients:
             torch.from_numpy(critic_gradient),
             torch.tensor([*sums, stats.ratio_min, stats.ratio_max]),
         )
+
+    def _own_layers(self) -> tuple[Layers, Layers]:
+        return _layers(self._policy.actor.parameters()), _layers(self._policy.critic.parameters())
 
 
 def _by_unit(field: Tensor, batch: Batch) -> Tensor:
