@@ -1,0 +1,110 @@
+"""Evaluation on fixed held-out seeds: the same episodes for everybody, disjoint from every training episode."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from marl_ppo.envs.seeds import stream
+from marl_ppo.envs.world import Array, World, WorldSpec
+from marl_ppo.evaluation.statistics import Interval, interquartile_mean, mean, standard_error, stratified_bootstrap
+from marl_ppo.play.episodes import EpisodeLog, Episodes
+from marl_ppo.play.play import Play
+from marl_ppo.play.seating import Player, seat_players
+
+BOOTSTRAP_RESAMPLES = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """One number over many episodes."""
+
+    mean: float
+    standard_error: float
+    iqm: float
+    """interquartile mean"""
+    interval: Interval
+    """bootstrap 95 % interval of the mean"""
+
+    @classmethod
+    def of(cls, scores: Array, seed: int = 0) -> "Summary":
+        """Of scores [E]."""
+        generator = np.random.Generator(np.random.PCG64(int(stream(seed, "bootstrap"))))
+        return cls(
+            mean=float(mean(scores)),
+            standard_error=standard_error(scores),
+            iqm=float(interquartile_mean(scores)),
+            interval=stratified_bootstrap(scores, mean, generator, resamples=BOOTSTRAP_RESAMPLES),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """E episodes of one lineup, in the order of their seeds."""
+
+    spec: WorldSpec
+    lineup: tuple[str, ...]
+    """the player of each team"""
+    returns: Array
+    """float64 [E, teams]: mean per-agent return of each team"""
+    lengths: Array
+    metrics: dict[str, Array]
+    outcomes: Array
+
+    def summaries(self) -> dict[str, Summary]:
+        """By name: `return/TEAM` and `metric/NAME`."""
+        scores = {f"return/{team}": self.returns[:, t] for t, team in enumerate(self.spec.teams)}
+        scores |= {f"metric/{name}": values for name, values in self.metrics.items()}
+        return {name: Summary.of(values) for name, values in scores.items()}
+
+
+def evaluate(
+    world: World,
+    lineup: Sequence[Player],
+    *,
+    episodes: int,
+    seed: int = 0,
+    on_progress: Callable[[int], Any] = lambda done: None,
+) -> Evaluation:
+    """Play episodes 0 … `episodes` - 1 of the evaluation stream of `seed`.
+
+    Which copy plays an episode, and how many copies there are, changes nothing. `on_progress` is told after every step
+    how many episodes are done.
+    """
+    num_envs = world.num_envs
+    seating = seat_players(world.spec, num_envs, lineup)
+    log = EpisodeLog(world.spec, num_envs)
+
+    def seeds(copies: Array, rounds: Array) -> Array:
+        return stream(seed, "eval", 0, copies + num_envs * rounds)
+
+    play = Play(world, seating.policies, seating.seats, seeds, greedy=seating.greedy, observers=[log])
+    play.start()
+    rounds = np.zeros(num_envs, np.int64)
+    finished: list[tuple[Array, Episodes]] = []
+    wanted = -(-(episodes - np.arange(num_envs)) // num_envs)  # rounds each copy owes
+    while (rounds < wanted).any():
+        play.decide()
+        ended = play.advance().ended
+        if ended.any():
+            taken = log.take()
+            finished.append((taken.copies + num_envs * rounds[taken.copies], taken))
+            rounds += ended
+            on_progress(int(np.minimum(rounds, np.maximum(wanted, 0)).sum()))
+        play.reset_ended()
+    number = np.concatenate([numbers for numbers, _ in finished])
+    order = np.argsort(number)
+    order = order[number[order] < episodes]
+
+    def in_order(field: Callable[[Episodes], Array]) -> Array:
+        return np.asarray(np.concatenate([field(taken) for _, taken in finished])[order])
+
+    return Evaluation(
+        spec=world.spec,
+        lineup=tuple(player.name for player in lineup),
+        returns=in_order(lambda taken: taken.team_returns(world.spec)),
+        lengths=in_order(lambda taken: taken.lengths),
+        metrics={name: in_order(lambda taken, name=name: taken.metrics[name]) for name in world.spec.metrics},
+        outcomes=in_order(lambda taken: taken.outcomes),
+    )

@@ -1,0 +1,83 @@
+"""Names of players to players: `scripted`, `random`, a run, a checkpoint, or a bot's folder."""
+
+from pathlib import Path
+
+from marl_ppo.agents.scripted import scripted_policy, uniform_policy
+from marl_ppo.envs.registry import make_world
+from marl_ppo.envs.world import WorldSpec
+from marl_ppo.errors import ConfigError, FileFormatError, UnknownNameError
+from marl_ppo.play.seating import Player
+from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint
+from marl_ppo.training.config import TrainConfig
+from marl_ppo.training.config_file import load_config
+from marl_ppo.training.setup import learning_agents, make_policies
+
+RUNS = Path("runs")
+BOTS = Path("agents")
+
+
+def find_player(name: str, spec: WorldSpec, *, greedy: bool = False) -> Player:
+    """The player called `name`, for the world `spec`. Raises UnknownNameError with what there is."""
+    if name == "random":
+        return Player(name=name, policies={a: p for g in spec.groups for p in [uniform_policy(g)] for a in g.agents})
+    if name == "scripted":
+        scripts = [(group, scripted_policy(spec.id, group, spec)) for group in spec.groups]
+        return Player(name=name, policies={a: policy for group, policy in scripts for a in group.agents}, greedy=greedy)
+    return load_player(find_trained(name), spec, greedy=greedy)
+
+
+def find_trained(name: str) -> Path:
+    """The checkpoint folder that a run's name, a bot's name or a path means: a run's newest one."""
+    for path in (Path(name), RUNS / name, BOTS / name):
+        if (path / "meta.json").is_file():
+            return path
+        if found := list_checkpoints(path / "checkpoints"):
+            return found[-1]
+        if (path / "checkpoints").is_dir():
+            raise UnknownNameError(f"The run {path} has saved no checkpoint yet; wait for its first one.")
+    known = [path.name for folder in (RUNS, BOTS) if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
+    raise UnknownNameError.near(
+        "player", name, [*known, "scripted", "random"], otherwise="Use scripted, random, a run's name or a folder."
+    )
+
+
+def newest_run() -> Path:
+    """The run trained last. Raises UnknownNameError when there is none."""
+    runs = [path for path in RUNS.glob("*") if list_checkpoints(path / "checkpoints")] if RUNS.is_dir() else []
+    if not runs:
+        raise UnknownNameError(f"There is no trained run in {RUNS}/ yet. Train one: `marl-ppo train spread --minutes 2`.")
+    return max(runs, key=lambda run: (list_checkpoints(run / "checkpoints")[-1] / "meta.json").stat().st_mtime)
+
+
+def trained_config(checkpoint: Path) -> TrainConfig:
+    """The config a checkpoint was trained with: in its own folder for a bot, in its run's for a run."""
+    for folder in (checkpoint, checkpoint.parent.parent):
+        if (folder / "config.toml").is_file():
+            return load_config(folder / "config.toml")
+    raise FileFormatError(f"{checkpoint} has no config.toml beside it, which says what its networks look like")
+
+
+def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
+    """The policies of a checkpoint, as far as they play `spec`."""
+    config = trained_config(checkpoint)
+    if config.world != spec.id:
+        raise ConfigError(f"{checkpoint} was trained on world {config.world!r}; it cannot play {spec.id!r}")
+    trained_spec = make_world(config.world, **config.world_config).spec
+    if [(g.name, dict(g.obs), g.action) for g in trained_spec.groups] != [
+        (g.name, dict(g.obs), g.action) for g in spec.groups
+    ]:
+        raise ConfigError(
+            f"{checkpoint} was trained with the world settings {dict(config.world_config)}; "
+            f"other agents, observations or actions than {dict(spec.config)}"
+        )
+    policies = make_policies(trained_spec, config)
+    for name, policy in policies.items():
+        path = f"policies/{name}/weights.safetensors"
+        files = load_checkpoint(checkpoint, only=path).files
+        if path not in files:
+            raise FileFormatError(f"{checkpoint} has no weights of policy {name!r}")
+        weights = {key.removeprefix("actor."): value for key, value in files[path].items() if key.startswith("actor.")}
+        policy.actor.load_state_dict(weights)
+    agents = learning_agents(trained_spec, config)
+    name = checkpoint.parent.parent.name if checkpoint.parent.name == "checkpoints" else checkpoint.name
+    return Player(name=name, policies={agent: policies[p].actor for agent, p in agents.items()}, greedy=greedy)
