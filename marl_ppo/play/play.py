@@ -191,9 +191,7 @@ def _take(array: Array, rows: Tensor | None) -> Tensor:
     return flat if rows is None else flat[rows]
 
 
-def _parts(
-    world: World, policies: Sequence[Policy], greedy: Sequence[bool], seating: Sequence[Array]
-) -> list[Part]:
+def _parts(world: World, policies: Sequence[Policy], greedy: Sequence[bool], seating: Sequence[Array]) -> list[Part]:
     parts = []
     first_seat = 0
     for g, group in enumerate(world.spec.groups):

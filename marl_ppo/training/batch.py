@@ -216,4 +216,3 @@ def _by_flat_index(values: Tensor, rows: Tensor, counts: Tensor, seats: int, ste
     valid = valid_slots(counts, len(rows))
     flat[rows[valid]] = values[valid]
     return flat
-

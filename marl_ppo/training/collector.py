@@ -182,4 +182,3 @@ class Collector:
 def _all_or(seats: Array) -> Tensor | None:
     """None where every seat is meant, else the flat indices of those that are."""
     return None if seats.all() else torch.from_numpy(np.flatnonzero(seats))
-

@@ -100,7 +100,9 @@ class Learner:
         for name, flat in self._flat.items():
             own = {key.removeprefix(f"{name}."): tensor for key, tensor in state.items() if key.startswith(f"{name}.")}
             if own and own["exp_avg"].shape != flat.values.shape:
-                raise FileFormatError(f"the saved optimiser is for {len(own['exp_avg'])} {name} weights, not {len(flat.values)}")
+                raise FileFormatError(
+                    f"the saved optimiser is for {len(own['exp_avg'])} {name} weights, not {len(flat.values)}"
+                )
             if own:
                 self._adam.state[flat.values] = own
 

@@ -45,7 +45,9 @@ def newest_run() -> Path:
     """The run trained last. Raises UnknownNameError when there is none."""
     runs = [path for path in RUNS.glob("*") if list_checkpoints(path / "checkpoints")] if RUNS.is_dir() else []
     if not runs:
-        raise UnknownNameError(f"There is no trained run in {RUNS}/ yet. Train one: `marl-ppo train spread --minutes 2`.")
+        raise UnknownNameError(
+            f"There is no trained run in {RUNS}/ yet. Train one: `marl-ppo train spread --minutes 2`."
+        )
     return max(runs, key=lambda run: (list_checkpoints(run / "checkpoints")[-1] / "meta.json").stat().st_mtime)
 
 

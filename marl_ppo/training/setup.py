@@ -60,7 +60,8 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
         students[name] = Student(policy, Experience.allocate(store, policy, g, mask), learner.value_norm)
     logs = [EpisodeLog(spec, size) for size in sizes]
     plays = [
-        _play(world, lineup, config.seed, shard.start, log) for world, shard, log in zip(worlds, shards, logs, strict=True)
+        _play(world, lineup, config.seed, shard.start, log)
+        for world, shard, log in zip(worlds, shards, logs, strict=True)
     ]
     collector = Collector(plays, shards, store, list(students.values()), executor)
     return Setup(

@@ -1,12 +1,10 @@
 """The training loop: collect, learn, report, save; repeat until the budget or the time is used up."""
 
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -17,11 +15,11 @@ from torch import Tensor
 from marl_ppo.envs.seeds import stream
 from marl_ppo.play.episodes import Episodes
 from marl_ppo.play.seating import Player
+from marl_ppo.training import state
 from marl_ppo.training.batch import make_batch
 from marl_ppo.training.checkpoint import Checkpoint
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.setup import build, resolve
-from marl_ppo.training import state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,10 @@ def scripted_policy(world_id: str, group: Group, spec: WorldSpec) -> Policy:
     """The script of a group of a world. Raises UnknownNameError where there is none."""
     if world_id not in scripted_worlds():
         raise UnknownNameError.near(
-            "world with scripted players", world_id, scripted_worlds(), otherwise="The player `random` knows every world."
+            "world with scripted players",
+            world_id,
+            scripted_worlds(),
+            otherwise="The player `random` knows every world.",
         )
     if (world_id, group.name) not in _REGISTRY:
         names = [name for known, name in _REGISTRY if known == world_id]

@@ -12,7 +12,6 @@ from torch import Tensor
 from marl_ppo.agents.scripted.script import Script, Turn
 from marl_ppo.agents.scripted.steering import coast, feasible, move, move_and_say, say, steer
 from marl_ppo.envs.world import Group, WorldSpec
-from marl_ppo.errors import ConfigError
 
 LANDMARKS = 3
 """that one can be told of, in speaker_listener and reference"""

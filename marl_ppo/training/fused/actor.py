@@ -74,7 +74,13 @@ class FusedActor(FusedMLP):
         """
         self.clear_gradient()
         stats = _gradient(
-            self.net, batch, rows, np.float32(weight), np.float32(clip_coef), np.float32(ent_coef), np.float32(dual_clip)
+            self.net,
+            batch,
+            rows,
+            np.float32(weight),
+            np.float32(clip_coef),
+            np.float32(ent_coef),
+            np.float32(dual_clip),
         )
         self.add_gradient(gradients)
         return ActorStats(*stats)

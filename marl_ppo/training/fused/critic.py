@@ -48,7 +48,9 @@ class FusedCritic(FusedMLP):
         `weight` is vf_coef / valid values of the whole minibatch, so that parts of it can be added up.
         """
         self.clear_gradient()
-        loss: float = _gradient(self.net, batch, rows, np.float32(weight), np.float32(clip_coef), np.float32(huber_delta))
+        loss: float = _gradient(
+            self.net, batch, rows, np.float32(weight), np.float32(clip_coef), np.float32(huber_delta)
+        )
         self.add_gradient(gradients)
         return loss
 

@@ -137,7 +137,9 @@ def backward(net: Net, rows: int) -> None:
         if layer > 0:
             filled = -(-rows // ROWS) * ROWS
             weight, below = net.weight[weight_at:], net.deltas[x_at : x_at + filled * inputs]
-            multiply(delta, outputs, 1, weight, inputs, net.zeros, 0, below, inputs, filled, inputs, net.widths[layer + 1])
+            multiply(
+                delta, outputs, 1, weight, inputs, net.zeros, 0, below, inputs, filled, inputs, net.widths[layer + 1]
+            )
             _times_slope(below, x, net.relu)
 
 

@@ -67,11 +67,18 @@ class FusedGradients:
                 index=np.arange(agents),
                 num_indices=self._policy.critic.num_indices,
             )
-            returns, values, valid = targets.returns.view(-1, 1), targets.values.view(-1, 1), nothing[:, :1].astype(bool)
+            returns, values, valid = (
+                targets.returns.view(-1, 1),
+                targets.values.view(-1, 1),
+                nothing[:, :1].astype(bool),
+            )
         else:
             assert batch.shared is not None
             inputs = Inputs(
-                shared=batch.shared.numpy(), own=np.zeros((0, 0), np.float32), index=np.zeros(1, np.int64), num_indices=0
+                shared=batch.shared.numpy(),
+                own=np.zeros((0, 0), np.float32),
+                index=np.zeros(1, np.int64),
+                num_indices=0,
             )
             returns, values = _by_unit(targets.returns, batch), _by_unit(targets.values, batch)
             valid = nothing.astype(bool)

@@ -127,13 +127,19 @@ def multiply(
         vectors = (columns - n) // LANES
         if vectors >= _WIDE:
             for m in range(0, rows, 4):
-                _wide_tile(a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth)
+                _wide_tile(
+                    a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth
+                )
             n += _WIDE * LANES
         elif vectors >= 2:
             for m in range(0, rows, _PAIR_ROWS):
-                _pair_tile(a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth)
+                _pair_tile(
+                    a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth
+                )
             n += 2 * LANES
         else:
             for m in range(0, rows, ROWS):
-                _narrow_tile(a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth)
+                _narrow_tile(
+                    a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth
+                )
             n += LANES
