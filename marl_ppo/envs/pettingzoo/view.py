@@ -8,11 +8,13 @@ endings  an agent leaves `agents` when its seat terminates or is truncated; the 
          `info["metrics"]` and, where the world has outcomes, `info["outcome"]`, the score of the agent's team
 seeds    `reset(seed=s)` plays episode 0 of run seed s, each later `reset()` the next one, from the stream
          (s, "eval", copy 0, episode). Until a seed is given the run seed is one from the operating system.
+drawing  in the mode `human` every reset and step is shown in a window, at most RENDER_FPS times a second
 """
 
 import copy
 import importlib
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,6 +65,7 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
         self._run_seed = secrets.randbits(64)
         self._next_episode = 0
         self._renderer: Any = None
+        self._shown_s = -np.inf  # when the window last changed, on the monotonic clock
 
     @property
     def acting(self) -> list[str]:
@@ -139,10 +142,13 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
         if self._renderer is None:
             # By name and on first use: the viewer stands above envs and loads a window library, which a run that
             # draws nothing must never do.
-            self._renderer = importlib.import_module("marl_ppo.viewer.renderer").Renderer()
+            renderer = importlib.import_module("marl_ppo.viewer.renderer").Renderer
+            self._renderer = renderer(teams=self._world.spec.teams, title=self._world.spec.id)
         scene = self._world.scene(0)
         if self.render_mode == "human":
+            time.sleep(max(0.0, self._shown_s + 1 / RENDER_FPS - time.monotonic()))
             self._renderer.show(scene)
+            self._shown_s = time.monotonic()
             return None
         frame: Array = self._renderer.frame(scene)
         return frame
