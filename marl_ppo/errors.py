@@ -4,6 +4,7 @@ MarlPPOError
 ├── ConfigError            a setting that cannot work, met before anything runs
 ├── UnknownNameError       a world, bot, run or player that nothing is registered under
 ├── WorldError             a world was driven against its contract
+├── ConformanceError       a world breaks the contract itself
 ├── CapabilityError        a world lacks what was asked of it
 ├── FileFormatError        a file that is damaged, too new, or not ours
 └── DisplayError           a window was asked for where none can be opened
@@ -34,6 +35,10 @@ class UnknownNameError(MarlPPOError, LookupError):
 
 class WorldError(MarlPPOError, RuntimeError):
     """A world was driven against its contract."""
+
+
+class ConformanceError(MarlPPOError, AssertionError):
+    """A world that breaks the contract, found by `marl_ppo.envs.conformance`."""
 
 
 class CapabilityError(MarlPPOError, RuntimeError):

@@ -15,7 +15,7 @@ from marl_ppo.ppo.losses import masked_mean
 
 
 class ValueNorm:
-    """Mean and spread of returns, as debiased exponential averages over updates: van Hasselt et al. 2016, Yu et al. 2022.
+    """Mean and spread of returns, as debiased exponential averages over updates: Yu et al. 2022 (arXiv:2103.01955).
 
     With the default `beta` the first updates weigh almost equally, as in a plain average. Until the first update it is
     the identity.

@@ -236,7 +236,7 @@ def test_envs_that_were_never_seeded_play_different_runs() -> None:
 
 @every_world
 def test_the_view_tells_what_the_world_tells(world_id: str, config: dict[str, Any]) -> None:
-    """Twin: the world itself, driven with the documented key (run seed, "eval", copy 0, episode 0) and equal actions."""
+    """Twin: the world itself, driven from the documented stream (run seed, "eval", copy 0, episode 0)."""
     env, world = parallel_env(world_id, **config), make_world(world_id, **config)
     obs, infos = env.reset(seed=11)
     out = world.reset(stream(11, "eval", copy=[0]))

@@ -1,0 +1,96 @@
+"""What a training shows on the terminal: a bar with speed, return, KL and time left, and the level in words."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from marl_ppo.envs.registry import make_world
+from marl_ppo.evaluation.evaluate import evaluate
+from marl_ppo.evaluation.statistics import normalized_skill
+from marl_ppo.errors import MarlPPOError
+from marl_ppo.training import trainer
+from marl_ppo.training.config import TrainConfig
+from marl_ppo.training.players import find_player
+from marl_ppo.training.run import RunListener
+
+ANCHOR_EPISODES = 200
+
+
+class ProgressBar(RunListener):
+    """One line that moves, and a line for each warning."""
+
+    def __init__(self) -> None:
+        self._console = Console()
+        self._anchors: tuple[float, float] | None = None
+        self._return: float | None = None
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[about]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            refresh_per_second=4,
+        )
+        self._task: TaskID | None = None
+
+    def on_start(self, config: TrainConfig, resumed_at: int) -> None:
+        self._steps_per_update = config.steps_per_update
+        self._total = config.num_updates * config.steps_per_update
+        verb = f"Resuming {config.world} at update {resumed_at}" if resumed_at else f"Training {config.world}"
+        self._console.print(
+            f"{verb}: {config.total_steps:,} steps in {config.num_updates:,} updates of {config.steps_per_update:,}, "
+            f"{config.threads} thread(s), seed {config.seed}. Ctrl-C stops and saves."
+        )
+        if self._total != config.total_steps:
+            self._console.print(f"The last update goes over the budget: {self._total:,} steps in all.")
+        self._anchors = _anchors(config)
+        self._bar.start()
+        about = "starting (the first time on a machine, kernels are compiled: half a minute)"
+        self._task = self._bar.add_task(config.world, total=config.num_updates, completed=resumed_at, about=about)
+
+    def on_update(self, progress: trainer.Progress) -> None:
+        metrics = progress.metrics
+        returns = [value for name, value in metrics.items() if name.startswith("return/")]
+        if returns:
+            self._return = returns[0] if self._return is None else 0.9 * self._return + 0.1 * returns[0]
+        kl = max(value for name, value in metrics.items() if name.endswith("approx_kl"))
+        about = [f"{metrics['SPS'] / 1000:.0f}k steps/s", f"KL {kl:.4f}"]
+        if self._return is not None:
+            about.append(f"return {self._return:.2f}{self._level()}")
+        assert self._task is not None
+        self._bar.update(self._task, completed=progress.update, about="  ".join(about))
+        if progress.update * self._steps_per_update >= self._total:
+            self._bar.stop()
+
+    def on_warning(self, policy: str, name: str, text: str) -> None:
+        self._bar.console.print(f"[yellow]warning, {name}[/yellow] ({policy}): {text}")
+
+    def on_checkpoint(self, path: Path) -> None:
+        self._bar.refresh()
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._bar.stop()
+
+    def _level(self) -> str:
+        if self._anchors is None or self._return is None:
+            return ""
+        random, script = self._anchors
+        skill = normalized_skill(self._return, random=random, reference=script)
+        return f" (random 0 %, script 100 %, now {skill:.0%})"
+
+
+def _anchors(config: TrainConfig) -> tuple[float, float] | None:
+    """Mean return of the random and the scripted player, in worlds with one team; None elsewhere."""
+    world = make_world(config.world, num_envs=50, **config.world_config)
+    if len(world.spec.teams) != 1 or config.world.startswith("pettingzoo:"):
+        return None
+    try:
+        players = [find_player(name, world.spec) for name in ("random", "scripted")]
+    except MarlPPOError:
+        return None
+    means = [float(evaluate(world, [player], episodes=ANCHOR_EPISODES).returns.mean()) for player in players]
+    return means[0], means[1]

@@ -1,0 +1,37 @@
+"""`marl-ppo worlds [WORLD]`: what there is to train on."""
+
+from rich.console import Console
+from rich.table import Table
+
+from marl_ppo.cli.arguments import split_words
+from marl_ppo.envs.registry import make_world, registered_worlds, world_settings
+from marl_ppo.errors import ConfigError
+
+
+def main(arguments: list[str]) -> None:
+    """List all worlds, or tell all about one."""
+    words, settings, flags = split_words(arguments)
+    if flags and set(flags) <= {"-h", "--help"}:
+        print("usage: marl-ppo worlds [WORLD [name=value ...]]\n\nList the worlds, or show one with its agents and settings.")
+        return
+    if flags or len(words) > 1:
+        raise ConfigError("usage: marl-ppo worlds [WORLD [name=value ...]]")
+    console = Console()
+    if not words:
+        table = Table("world", "what it is about", box=None, pad_edge=False)
+        for world in registered_worlds():
+            table.add_row(world.id, f"{world.description}{' [dim](probe)[/dim]' if world.probe else ''}")
+        console.print(table)
+        console.print("\n`marl-ppo worlds WORLD` tells more; installed PettingZoo envs: pettingzoo:mpe2.simple_spread_v3")
+        return
+    spec = make_world(words[0], **settings).spec
+    console.print(f"[bold]{spec.id}[/bold] version {spec.version}, at most {spec.max_steps} steps, teams {list(spec.teams)}")
+    for group in spec.groups:
+        obs = ", ".join(f"{leaf} {box.shape}" for leaf, box in group.obs.items())
+        console.print(f"  {group.name}: {', '.join(group.agents)}; obs {obs}; action {group.action}")
+    for name, metric in spec.metrics.items():
+        console.print(f"  metric {name}: {metric.description} ({metric.low:g} to {metric.high:g})")
+    for name, param in spec.params.items():
+        console.print(f"  param {name}: {param.description} ({param.low:g} to {param.high:g}, {param.default:g})")
+    given = ", ".join(f"{name}={parameter.default}" for name, parameter in world_settings(words[0]).items())
+    console.print(f"  settings: {given}")
