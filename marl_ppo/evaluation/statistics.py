@@ -66,9 +66,9 @@ def stratified_bootstrap(
 ) -> Interval:
     """Percentile interval of `statistic` over all scores: runs are drawn again, with repetition, within each task."""
     by_task = np.asarray(scores, np.float64)
-    by_task = by_task.reshape(len(by_task), -1)
     if by_task.size == 0:
         raise ValueError("stratified_bootstrap: there are no scores; pass at least one run")
+    by_task = by_task.reshape(len(by_task), -1)
     drawn = generator.integers(len(by_task), size=(resamples, *by_task.shape))
     resampled = np.take_along_axis(by_task[None], drawn, axis=1)
     tail = (1 - confidence) / 2
