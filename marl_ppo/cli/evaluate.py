@@ -48,7 +48,9 @@ def main(arguments: list[str]) -> None:
     command = tyro.cli(EvaluateFlags, args=flags, prog="marl-ppo evaluate PLAYER")
     if len(words) > 1:
         raise ConfigError(f"name one player, got {words}")
-    world, name = world_of(words[0] if words else None, command.world, settings, min(command.num_envs, command.episodes))
+    world, name = world_of(
+        words[0] if words else None, command.world, settings, min(command.num_envs, command.episodes)
+    )
     console = Console()
     results = {}
     for label, player in _variants(name, world):
@@ -91,8 +93,14 @@ def _lineup(world: World, player: Player, command: EvaluateFlags) -> list[Player
     if command.team is None:
         if set(world.spec.agents) <= player.policies.keys():
             return [player] * len(teams)
-        played = sorted({world.spec.teams[t] for g in world.spec.groups for a, t in zip(g.agents, g.team, strict=True)
-                         if a in player.policies})
+        played = sorted(
+            {
+                world.spec.teams[t]
+                for g in world.spec.groups
+                for a, t in zip(g.agents, g.team, strict=True)
+                if a in player.policies
+            }
+        )
         raise ConfigError(f"{player.name!r} plays only {played}; say so with --team {played[0]}")
     if command.team not in teams:
         raise ConfigError(f"world {world.spec.id!r} has no team {command.team!r}; its teams are {list(teams)}")
@@ -133,9 +141,10 @@ def _report(results: dict[str, Evaluation], world: World, command: EvaluateFlags
 
 def _table(report: dict[str, Any], world: World, command: EvaluateFlags) -> Table:
     against = f", team {command.team} against {command.against}" if command.team else ""
-    table = Table(title=f"{world.spec.id}: {command.episodes:,} held-out episodes, seed {command.seed}{against}")
+    title = f"{world.spec.id}: {command.episodes:,} held-out episodes, seed {command.seed}{against}"
+    table = Table(title=title, box=None, title_justify="left", pad_edge=False)
     for column in ("player", "measure", "mean", "± s.e.", "IQM", "95 % interval", "skill"):
-        table.add_column(column, justify="left" if column in ("player", "measure") else "right")
+        table.add_column(column, justify="left" if column in ("player", "measure") else "right", no_wrap=True)
     for label, measures in report["players"].items():
         for name, summary in measures.items():
             kind, _, team = name.partition("/")
@@ -143,12 +152,12 @@ def _table(report: dict[str, Any], world: World, command: EvaluateFlags) -> Tabl
             low, high = summary["interval"]
             table.add_row(
                 label,
-                name.replace("/", " "),
+                team if kind == "metric" else f"return {team}",
                 f"{summary['mean']:.3f}",
                 f"{summary['standard_error']:.3f}",
                 f"{summary['iqm']:.3f}",
-                f"[{low:.3f}, {high:.3f}]",
+                f"{low:.3f} … {high:.3f}",
                 "" if skill is None else f"{skill:.0%}",
             )
-        table.add_section()
+        table.add_row()
     return table

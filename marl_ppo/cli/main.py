@@ -26,7 +26,14 @@ first steps:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the command line; exits with 2 on a mistake of the user's, whose message has no traceback."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        _run(sys.argv[1:] if arguments is None else arguments)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _run(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_HELP.format(verbs="\n".join(f"  {verb:<10} {about}" for verb, about in VERBS.items())))
         return
@@ -49,8 +56,6 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
 
 
 def _fail(message: str) -> None:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from marl_ppo.envs.registry import make_world
+from marl_ppo.errors import MarlPPOError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
-from marl_ppo.errors import MarlPPOError
 from marl_ppo.training import trainer
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.players import find_player
@@ -25,12 +25,10 @@ class ProgressBar(RunListener):
         self._anchors: tuple[float, float] | None = None
         self._return: float | None = None
         self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=12),
             TextColumn("{task.fields[about]}"),
-            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
             TextColumn("left"),
-            TimeRemainingColumn(),
             console=self._console,
             refresh_per_second=4,
         )
@@ -48,7 +46,7 @@ class ProgressBar(RunListener):
             self._console.print(f"The last update goes over the budget: {self._total:,} steps in all.")
         self._anchors = _anchors(config)
         self._bar.start()
-        about = "starting (the first time on a machine, kernels are compiled: half a minute)"
+        about = "starting; the very first time, kernels are compiled"
         self._task = self._bar.add_task(config.world, total=config.num_updates, completed=resumed_at, about=about)
 
     def on_update(self, progress: trainer.Progress) -> None:
@@ -57,7 +55,7 @@ class ProgressBar(RunListener):
         if returns:
             self._return = returns[0] if self._return is None else 0.9 * self._return + 0.1 * returns[0]
         kl = max(value for name, value in metrics.items() if name.endswith("approx_kl"))
-        about = [f"{metrics['SPS'] / 1000:.0f}k steps/s", f"KL {kl:.4f}"]
+        about = [f"{metrics['SPS'] / 1000:.0f}k SPS", f"KL {kl:.3f}"]
         if self._return is not None:
             about.append(f"return {self._return:.2f}{self._level()}")
         assert self._task is not None
@@ -80,7 +78,7 @@ class ProgressBar(RunListener):
             return ""
         random, script = self._anchors
         skill = normalized_skill(self._return, random=random, reference=script)
-        return f" (random 0 %, script 100 %, now {skill:.0%})"
+        return f" (random 0 %, script 100 %, now {100 * skill:.0f} %)"
 
 
 def _anchors(config: TrainConfig) -> tuple[float, float] | None:

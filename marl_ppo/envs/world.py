@@ -115,7 +115,9 @@ class WorldSpec:
     def require(self, capability: Capability, purpose: str) -> None:
         """Raise a CapabilityError that says what is lost, unless the world has `capability`."""
         if capability not in self.capabilities:
-            raise CapabilityError(f"{purpose} needs the capability {capability!r}, which world {self.id!r} does not have")
+            raise CapabilityError(
+                f"{purpose} needs the capability {capability!r}, which world {self.id!r} does not have"
+            )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,7 +158,10 @@ class Outputs:
 
         return cls(
             obs=tuple(
-                {leaf: np.zeros((num_envs, len(group.agents), *box.shape), box.dtype) for leaf, box in group.obs.items()}
+                {
+                    leaf: np.zeros((num_envs, len(group.agents), *box.shape), box.dtype)
+                    for leaf, box in group.obs.items()
+                }
                 for group in spec.groups
             ),
             action_mask=tuple(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+import tyro
+
 from marl_ppo.agents.actor_critic import CriticKind
 from marl_ppo.agents.networks import NetworkConfig
 from marl_ppo.errors import ConfigError
@@ -69,9 +71,9 @@ class PPOConfig:
 class TrainConfig:
     """A training run."""
 
-    world: str
+    world: tyro.conf.Suppress[str]
     """id of the world to train on"""
-    world_config: dict[str, str | int | float | bool] = field(default_factory=dict)
+    world_config: tyro.conf.Suppress[dict[str, str | int | float | bool]] = field(default_factory=dict)
     """settings of the world, such as agents=5"""
     seed: int = 0
     """everything random in the run follows from it"""
@@ -86,7 +88,7 @@ class TrainConfig:
     critic_input: CriticKind = "joint"
     """what the critic sees: own obs (independent PPO), joint obs or state (MAPPO), or both"""
     sharing: Literal["group", "separate"] = "group"
-    """one policy for all agents of a group and team, or one for each agent"""
+    """one policy for all agents of a group, or one for each agent"""
     learn: tuple[str, ...] = ()
     """teams that learn; all of them if empty"""
     others: str = "scripted"

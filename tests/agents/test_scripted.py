@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from gymnasium import spaces
 
 from marl_ppo.agents.policy import Policy
-from marl_ppo.agents.scripted import register_script, scripted_policy, scripted_worlds, uniform_policy
-from marl_ppo.envs import Group, World, make_world
+from marl_ppo.agents.scripted import scripted_policy, uniform_policy
+from marl_ppo.envs import World, make_world
 from marl_ppo.envs.seeds import fill_action_noise, stream
-from marl_ppo.errors import ConfigError, UnknownNameError
+from marl_ppo.errors import ConfigError
 
 SCRIPT, RANDOM = True, False
 

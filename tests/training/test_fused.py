@@ -63,7 +63,9 @@ def as_tensor(inputs: Inputs) -> Tensor:
     """What `inputs` says of every row, by its definition."""
     rows = np.arange(len(inputs.own))
     num_agents = len(inputs.index)
-    one_hot = np.eye(inputs.num_indices, dtype=np.float32)[inputs.index[rows % num_agents]] if inputs.num_indices else None
+    one_hot = (
+        np.eye(inputs.num_indices, dtype=np.float32)[inputs.index[rows % num_agents]] if inputs.num_indices else None
+    )
     parts = [inputs.shared[rows // num_agents], inputs.own] + ([] if one_hot is None else [one_hot])
     return torch.from_numpy(np.concatenate(parts, axis=1))
 
@@ -117,7 +119,9 @@ def plain_actor_gradient(
     )
 
 
-def critic_batch(num_rows: int, size: int, agents: int, *, clipped: bool = False, some_valid: bool = False) -> CriticBatch:
+def critic_batch(
+    num_rows: int, size: int, agents: int, *, clipped: bool = False, some_valid: bool = False
+) -> CriticBatch:
     rng = np.random.default_rng(num_rows)
     obs = rng.normal(size=(num_rows, size)).astype(np.float32)
     outputs = (num_rows, agents)

@@ -6,39 +6,135 @@ All functions write the rows of the copies `where` and take the arrays named in 
 
 from numba import njit
 
+from marl_ppo.envs.world import Array
+
+# How mpe2 paints landmark i: channel i bright, the other two dark. A target is shown to a speaker as this colour.
+SPEAKER_BRIGHT, SPEAKER_DARK = 0.65, 0.15
+REFERENCE_BRIGHT, REFERENCE_DARK = 0.75, 0.25
+NUM_COLOURS = 3
+
 
 @njit(cache=True, nogil=True)
-def observe_spread(where, position, velocity, message, goal, obs, state) -> None:
+def observe_spread(
+    where: Array,
+    position: Array,
+    velocity: Array,
+    message: Array,
+    goal: Array,
+    obs: tuple[Array, ...],
+    state: Array,
+) -> None:
     """Own velocity and position, landmarks, the others, and what they say: always nothing, as nobody can speak."""
     (out,) = obs
-    num_agents, num_bodies = velocity.shape[1], position.shape[1]
+    num_agents = velocity.shape[1]
     for n in range(position.shape[0]):
         if not where[n]:
             continue
         for a in range(num_agents):
             k = _put(out, n, a, 0, velocity[n, a, 0], velocity[n, a, 1])
             k = _put(out, n, a, k, position[n, a, 0], position[n, a, 1])
-            for e in range(num_agents, num_bodies):
-                k = _put_relative(out, n, a, k, position, e, a)
-            for b in range(num_agents):
-                if b != a:
-                    k = _put_relative(out, n, a, k, position, b, a)
+            k = _put_landmarks(out, n, a, k, position, num_agents, a)
+            k = _put_others(out, n, a, k, position, num_agents, a)
             out[n, a, k:] = 0.0
         _write_state(n, position, velocity, message, goal, state)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _put(out, n, a, k, x, y) -> int:
-    out[n, a, k] = x
-    out[n, a, k + 1] = y
-    return k + 2
+@njit(cache=True, nogil=True)
+def observe_speaker_listener(
+    where: Array,
+    position: Array,
+    velocity: Array,
+    message: Array,
+    goal: Array,
+    obs: tuple[Array, ...],
+    state: Array,
+) -> None:
+    """The speaker sees the target's colour; the listener its own velocity, the landmarks and the message."""
+    speaker, listener = obs
+    for n in range(position.shape[0]):
+        if not where[n]:
+            continue
+        _put_colour(speaker, n, 0, 0, goal[n, 0], SPEAKER_BRIGHT, SPEAKER_DARK)
+        k = _put(listener, n, 0, 0, velocity[n, 1, 0], velocity[n, 1, 1])
+        k = _put_landmarks(listener, n, 0, k, position, 2, 1)
+        _put_message(listener, n, 0, k, message, 0)
+        _write_state(n, position, velocity, message, goal, state)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _put_relative(out, n, a, k, position, body, viewer) -> int:
-    out[n, a, k] = position[n, body, 0] - position[n, viewer, 0]
-    out[n, a, k + 1] = position[n, body, 1] - position[n, viewer, 1]
-    return k + 2
+@njit(cache=True, nogil=True)
+def observe_reference(
+    where: Array,
+    position: Array,
+    velocity: Array,
+    message: Array,
+    goal: Array,
+    obs: tuple[Array, ...],
+    state: Array,
+) -> None:
+    """Own velocity, the landmarks, the colour of the other agent's target, and the other's message."""
+    (out,) = obs
+    for n in range(position.shape[0]):
+        if not where[n]:
+            continue
+        for a in range(2):
+            k = _put(out, n, a, 0, velocity[n, a, 0], velocity[n, a, 1])
+            k = _put_landmarks(out, n, a, k, position, 2, a)
+            k = _put_colour(out, n, a, k, goal[n, a], REFERENCE_BRIGHT, REFERENCE_DARK)
+            _put_message(out, n, a, k, message, 1 - a)
+        _write_state(n, position, velocity, message, goal, state)
+
+
+@njit(cache=True, nogil=True)
+def observe_tag(
+    where: Array,
+    position: Array,
+    velocity: Array,
+    message: Array,
+    goal: Array,
+    obs: tuple[Array, ...],
+    state: Array,
+) -> None:
+    """Own velocity and position, obstacles, all others, and the velocity of every prey but oneself."""
+    chasers, preys = obs
+    num_chasers, num_agents = chasers.shape[1], velocity.shape[1]
+    for n in range(position.shape[0]):
+        if not where[n]:
+            continue
+        for a in range(num_agents):
+            out, row = (chasers, a) if a < num_chasers else (preys, a - num_chasers)
+            k = _put(out, n, row, 0, velocity[n, a, 0], velocity[n, a, 1])
+            k = _put(out, n, row, k, position[n, a, 0], position[n, a, 1])
+            k = _put_landmarks(out, n, row, k, position, num_agents, a)
+            k = _put_others(out, n, row, k, position, num_agents, a)
+            for b in range(num_chasers, num_agents):
+                if b != a:
+                    k = _put(out, n, row, k, velocity[n, b, 0], velocity[n, b, 1])
+        _write_state(n, position, velocity, message, goal, state)
+
+
+@njit(cache=True, nogil=True)
+def observe_adversary(
+    where: Array,
+    position: Array,
+    velocity: Array,
+    message: Array,
+    goal: Array,
+    obs: tuple[Array, ...],
+    state: Array,
+) -> None:
+    """Landmarks and all others; the agents see before these where the target is, and the adversary does not."""
+    adversary, agents = obs
+    num_agents = velocity.shape[1]
+    for n in range(position.shape[0]):
+        if not where[n]:
+            continue
+        k = _put_landmarks(adversary, n, 0, 0, position, num_agents, 0)
+        _put_others(adversary, n, 0, k, position, num_agents, 0)
+        for a in range(1, num_agents):
+            k = _put_relative(agents, n, a - 1, 0, position, num_agents + goal[n, 0], a)
+            k = _put_landmarks(agents, n, a - 1, k, position, num_agents, a)
+            _put_others(agents, n, a - 1, k, position, num_agents, a)
+        _write_state(n, position, velocity, message, goal, state)
 
 
 def state_size(num_agents: int, num_landmarks: int, num_words: int, num_goals: int) -> int:
@@ -47,7 +143,7 @@ def state_size(num_agents: int, num_landmarks: int, num_words: int, num_goals: i
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _write_state(n, position, velocity, message, goal, state) -> None:
+def _write_state(n: int, position: Array, velocity: Array, message: Array, goal: Array, state: Array) -> None:
     k = 0
     for e in range(position.shape[1]):
         state[n, k] = position[n, e, 0]
@@ -65,3 +161,49 @@ def _write_state(n, position, velocity, message, goal, state) -> None:
         for landmark in range(position.shape[1] - velocity.shape[1]):
             state[n, k] = 1.0 if landmark == goal[n, g] else 0.0
             k += 1
+
+
+# Each writes from column k of out[n, a] on and returns the first column after what it wrote.
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put(out: Array, n: int, a: int, k: int, x: float, y: float) -> int:
+    out[n, a, k] = x
+    out[n, a, k + 1] = y
+    return k + 2
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put_relative(out: Array, n: int, a: int, k: int, position: Array, body: int, viewer: int) -> int:
+    out[n, a, k] = position[n, body, 0] - position[n, viewer, 0]
+    out[n, a, k + 1] = position[n, body, 1] - position[n, viewer, 1]
+    return k + 2
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put_landmarks(out: Array, n: int, a: int, k: int, position: Array, num_agents: int, viewer: int) -> int:
+    for e in range(num_agents, position.shape[1]):
+        k = _put_relative(out, n, a, k, position, e, viewer)
+    return k
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put_others(out: Array, n: int, a: int, k: int, position: Array, num_agents: int, viewer: int) -> int:
+    for b in range(num_agents):
+        if b != viewer:
+            k = _put_relative(out, n, a, k, position, b, viewer)
+    return k
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put_colour(out: Array, n: int, a: int, k: int, landmark: int, bright: float, dark: float) -> int:
+    for channel in range(NUM_COLOURS):
+        out[n, a, k + channel] = bright if channel == landmark else dark
+    return k + NUM_COLOURS
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _put_message(out: Array, n: int, a: int, k: int, message: Array, speaker: int) -> int:
+    for c in range(message.shape[2]):
+        out[n, a, k + c] = message[n, speaker, c]
+    return k + message.shape[2]
