@@ -265,6 +265,21 @@ def test_a_copy_ends_when_its_last_agent_leaves_and_not_before() -> None:
     assert not any(array.any() for array in (out.ended, out.truncations[0], out.rewards[0]))
 
 
+def test_an_agent_that_sits_an_episode_out_is_absent_from_its_start_and_has_not_ended() -> None:
+    class TakingTurns(Leavers):
+        def reset(self, seed: int | None = None, options: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+            super().reset(seed)
+            self.agents = self.possible_agents[: seed + 1]
+            return self.seen(self.agents), {agent: {} for agent in self.agents}
+
+    world = from_parallel_env(TakingTurns, num_envs=1)
+    world.reset(keys(2))
+    out = world.reset(keys(0))
+
+    assert out.alive[0].tolist() == out.acting[0].tolist() == [[True, False, False]]
+    assert not out.terminations[0].any()
+
+
 def test_seeds_are_brought_into_the_range_that_envs_take() -> None:
     """2**31 + 5 and 5 name the same episode: most envs take no seed of 2**31 or more."""
     world = from_parallel_env(Leavers, num_envs=2)

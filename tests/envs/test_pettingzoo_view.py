@@ -249,9 +249,7 @@ def test_the_view_tells_what_the_world_tells(world_id: str, config: dict[str, An
                 told = obs[agent]["observation"] if world.spec.groups[g].masked else obs[agent]
                 np.testing.assert_array_equal(told, out.obs[g]["vector"][0, a])
         actions = legal_actions(env, infos, key=steps)
-        joint = [
-            np.zeros((1, len(group.agents), *group.action_shape), group.action_dtype) for group in world.spec.groups
-        ]
+        joint = [np.zeros((1, len(group.agents), *group.action_shape), group.action_dtype) for group in world.spec.groups]
         for agent, g, a in seats:
             if agent in actions:
                 joint[g][0, a] = actions[agent]
@@ -366,6 +364,17 @@ def test_aec_selects_whoever_is_on_turn() -> None:
 
     assert selected == [("player_0", "player_1")[t % 2] for t in range(len(selected))]
     assert len(selected) >= 5
+
+
+def test_aec_selects_agents_that_act_together_in_their_order() -> None:
+    env = aec_env("two_kinds")
+    env.reset(seed=0)
+    selected = []
+    for agent in env.agent_iter(8):
+        selected.append(agent)
+        env.step(0)
+
+    assert selected == ["scout", "worker_0", "worker_1", "worker_2"] * 2
 
 
 @every_world
