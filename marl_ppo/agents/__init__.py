@@ -1,0 +1,1 @@
+"""Who acts: the policy contract, networks, actor-critics, scripted players."""

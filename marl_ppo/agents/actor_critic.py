@@ -30,9 +30,7 @@ def obs_size(group: Group) -> int:
     """Length of one agent's obs when its leaves are flattened and concatenated."""
     for leaf, box in group.obs.items():
         if len(box.shape) != 1:
-            raise ConfigError(
-                f"obs leaf {leaf!r} of group {group.name!r} has shape {box.shape}; only vectors are encoded"
-            )
+            raise ConfigError(f"obs leaf {leaf!r} of group {group.name!r} has shape {box.shape}; only vectors are encoded")
     return sum(box.shape[0] for box in group.obs.values())
 
 
@@ -67,9 +65,7 @@ class Actor(nn.Module):
         # The small gain makes the first policy nearly uniform.
         outputs = self.head.param_size - self.head.free_size
         self.output = linear(self.trunk.size, outputs, gain=0.01, generator=generator)
-        self.log_std = (
-            nn.Parameter(torch.full((self.head.free_size,), INITIAL_LOG_STD)) if self.head.free_size else None
-        )
+        self.log_std = nn.Parameter(torch.full((self.head.free_size,), INITIAL_LOG_STD)) if self.head.free_size else None
         # A normal of mean 0 and deviation 1 before training, in units in which the Box is [-1, 1].
         centre, half_width = _box_units(group.action)
         self.register_buffer("centre", centre, persistent=False)

@@ -107,9 +107,7 @@ class MultiCategoricalHead:
     def logprob_entropy(
         self, params: Float[Tensor, "B P"], actions: Int64[Tensor, "B C"], mask: Bool[Tensor, "B P"] | None
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-        parts = zip(
-            self._heads, torch.split(params, self._sizes, -1), actions.unbind(-1), self._split(mask), strict=True
-        )
+        parts = zip(self._heads, torch.split(params, self._sizes, -1), actions.unbind(-1), self._split(mask), strict=True)
         terms = [head.logprob_entropy(logits, taken, legal) for head, logits, taken, legal in parts]
         logprobs, entropies = zip(*terms, strict=True)
         return torch.stack(logprobs).sum(0), torch.stack(entropies).sum(0)

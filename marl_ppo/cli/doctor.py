@@ -27,9 +27,7 @@ def main(arguments: list[str]) -> None:
         found = _version(name)
         print(f"  {name} {found}" if found else f"! {name} is not installed: pip install {name}")
     if _version("pygame") and _version("pygame-ce"):
-        print(
-            "! pygame is installed beside pygame-ce and overwrites it: pip uninstall pygame, then reinstall pygame-ce"
-        )
+        print("! pygame is installed beside pygame-ce and overwrites it: pip uninstall pygame, then reinstall pygame-ce")
     import torch
 
     print(f"  CUDA {'is there' if torch.cuda.is_available() else 'is not there: training runs on the CPU'}")

@@ -48,9 +48,7 @@ def main(arguments: list[str]) -> None:
     command = tyro.cli(EvaluateFlags, args=flags, prog="marl-ppo evaluate PLAYER")
     if len(words) > 1:
         raise ConfigError(f"name one player, got {words}")
-    world, name = world_of(
-        words[0] if words else None, command.world, settings, min(command.num_envs, command.episodes)
-    )
+    world, name = world_of(words[0] if words else None, command.world, settings, min(command.num_envs, command.episodes))
     console = Console()
     results = {}
     for label, player in _variants(name, world):

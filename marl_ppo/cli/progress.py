@@ -5,7 +5,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from marl_ppo.envs.registry import make_world
 from marl_ppo.errors import MarlPPOError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
@@ -13,6 +12,7 @@ from marl_ppo.training import trainer
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.players import find_player
 from marl_ppo.training.run import RunListener
+from marl_ppo.training.setup import world_from
 
 ANCHOR_EPISODES = 200
 
@@ -83,7 +83,7 @@ class ProgressBar(RunListener):
 
 def _anchors(config: TrainConfig) -> tuple[float, float] | None:
     """Mean return of the random and the scripted player, in worlds with one team; None elsewhere."""
-    world = make_world(config.world, num_envs=50, **config.world_config)
+    world = world_from(config, 50)
     if len(world.spec.teams) != 1 or config.world.startswith("pettingzoo:"):
         return None
     try:

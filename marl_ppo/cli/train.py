@@ -52,9 +52,7 @@ def main(arguments: list[str]) -> None:
         if set(flags) & {"-h", "--help"}:
             words = ["spread"]
         else:
-            raise ConfigError(
-                "name one world to train on, such as `marl-ppo train spread`; `marl-ppo worlds` lists them"
-            )
+            raise ConfigError("name one world to train on, such as `marl-ppo train spread`; `marl-ppo worlds` lists them")
     base = preset(words[0])
     file = _value_of("--config", flags)
     if file is not None:
@@ -89,13 +87,9 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def _resume(flags: ResumeFlags) -> None:
-    folder = next(
-        (path for path in (Path(flags.resume), RUNS / flags.resume) if (path / "config.toml").is_file()), None
-    )
+    folder = next((path for path in (Path(flags.resume), RUNS / flags.resume) if (path / "config.toml").is_file()), None)
     if folder is None:
-        raise ConfigError(
-            f"there is no run {flags.resume!r} (looked for its config.toml); `marl-ppo run list` lists runs"
-        )
+        raise ConfigError(f"there is no run {flags.resume!r} (looked for its config.toml); `marl-ppo run list` lists runs")
     _report([resume(folder, ProgressBar(), minutes=flags.minutes)])
 
 
@@ -105,9 +99,7 @@ def _report(results: list[RunResult]) -> None:
         plot_runs([result.folder], result.folder / "curve.png")
     last = results[-1]
     why = {"budget": "The budget is used up", "time": "Time is up", "interrupted": "Stopped by Ctrl-C"}[last.stopped]
-    print(
-        f"{why}: {last.progress.steps:,} steps in {last.progress.seconds:.0f} s. {last.folder}/curve.png has the curve."
-    )
+    print(f"{why}: {last.progress.steps:,} steps in {last.progress.seconds:.0f} s. {last.folder}/curve.png has the curve.")
     if last.stopped != "budget":
         print(f"Go on with it:   marl-ppo train --resume {last.folder}")
     print(f"Measure it:      marl-ppo evaluate {last.folder}\nWatch it:        marl-ppo watch {last.folder}")

@@ -1,5 +1,7 @@
 """`marl-ppo worlds [WORLD]`: what there is to train on."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -12,9 +14,7 @@ def main(arguments: list[str]) -> None:
     """List all worlds, or tell all about one."""
     words, settings, flags = split_words(arguments)
     if flags and set(flags) <= {"-h", "--help"}:
-        print(
-            "usage: marl-ppo worlds [WORLD [name=value ...]]\n\nList the worlds, or show one with its agents and settings."
-        )
+        print("usage: marl-ppo worlds [WORLD [name=value ...]]\n\nList the worlds, or show one with its agents and settings.")
         return
     if flags or len(words) > 1:
         raise ConfigError("usage: marl-ppo worlds [WORLD [name=value ...]]")
@@ -24,14 +24,11 @@ def main(arguments: list[str]) -> None:
         for world in registered_worlds():
             table.add_row(world.id, f"{world.description}{' [dim](probe)[/dim]' if world.probe else ''}")
         console.print(table)
-        console.print(
-            "\n`marl-ppo worlds WORLD` tells more; installed PettingZoo envs: pettingzoo:mpe2.simple_spread_v3"
-        )
+        console.print("\n`marl-ppo worlds WORLD` tells more; installed PettingZoo envs: pettingzoo:mpe2.simple_spread_v3")
         return
-    spec = make_world(words[0], **settings).spec
-    console.print(
-        f"[bold]{spec.id}[/bold] version {spec.version}, at most {spec.max_steps} steps, teams {list(spec.teams)}"
-    )
+    given_settings: dict[str, Any] = dict(settings)
+    spec = make_world(words[0], **given_settings).spec
+    console.print(f"[bold]{spec.id}[/bold] version {spec.version}, at most {spec.max_steps} steps, teams {list(spec.teams)}")
     for group in spec.groups:
         obs = ", ".join(f"{leaf} {box.shape}" for leaf, box in group.obs.items())
         console.print(f"  {group.name}: {', '.join(group.agents)}; obs {obs}; action {group.action}")

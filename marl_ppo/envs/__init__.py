@@ -17,18 +17,12 @@ __all__ = [
 ]
 
 _PARTICLE = "marl_ppo.envs.particle.world"
-register_world(
-    "spread", f"{_PARTICLE}:spread", description="agents cover all landmarks without bumping into each other"
-)
-register_world(
-    "speaker_listener", f"{_PARTICLE}:speaker_listener", description="one knows the target, the other can move"
-)
+register_world("spread", f"{_PARTICLE}:spread", description="agents cover all landmarks without bumping into each other")
+register_world("speaker_listener", f"{_PARTICLE}:speaker_listener", description="one knows the target, the other can move")
 register_world("reference", f"{_PARTICLE}:reference", description="two agents tell each other where to go")
 register_world("tag", f"{_PARTICLE}:tag", description="slow chasers hunt fast prey among obstacles")
 register_world("adversary", f"{_PARTICLE}:adversary", description="two agents hide their target from an observer")
-register_world(
-    "kuhn", "marl_ppo.envs.kuhn.world:Kuhn", description="three-card poker: turns, masks, hidden information"
-)
+register_world("kuhn", "marl_ppo.envs.kuhn.world:Kuhn", description="three-card poker: turns, masks, hidden information")
 
 _PROBES = "marl_ppo.envs.probes"
 for _name, _class, _about in (

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disc:
+    """A circle."""
+
     key: str
     x: float
     y: float
@@ -21,6 +23,8 @@ class Disc:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
+    """An upright rectangle."""
+
     key: str
     x: float
     """centre"""
@@ -35,6 +39,8 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
+    """A straight line."""
+
     key: str
     x: float
     y: float
@@ -47,6 +53,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
+    """Words, centred."""
+
     key: str
     x: float
     y: float
@@ -57,6 +65,8 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sprite:
+    """A named picture."""
+
     key: str
     x: float
     y: float

@@ -115,9 +115,7 @@ class WorldSpec:
     def require(self, capability: Capability, purpose: str) -> None:
         """Raise a CapabilityError that says what is lost, unless the world has `capability`."""
         if capability not in self.capabilities:
-            raise CapabilityError(
-                f"{purpose} needs the capability {capability!r}, which world {self.id!r} does not have"
-            )
+            raise CapabilityError(f"{purpose} needs the capability {capability!r}, which world {self.id!r} does not have")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -158,10 +156,7 @@ class Outputs:
 
         return cls(
             obs=tuple(
-                {
-                    leaf: np.zeros((num_envs, len(group.agents), *box.shape), box.dtype)
-                    for leaf, box in group.obs.items()
-                }
+                {leaf: np.zeros((num_envs, len(group.agents), *box.shape), box.dtype) for leaf, box in group.obs.items()}
                 for group in spec.groups
             ),
             action_mask=tuple(
@@ -226,9 +221,7 @@ class World(ABC):
         """
         self.outputs = outputs
 
-    def reset(
-        self, seeds: Array, where: Array | None = None, params: Mapping[str, float | Array] | None = None
-    ) -> Outputs:
+    def reset(self, seeds: Array, where: Array | None = None, params: Mapping[str, float | Array] | None = None) -> Outputs:
         """Start an episode in the copies `where` (bool [N]; all by default) from `seeds` (uint64 [N], others ignored).
 
         `params` gives floats or [N] arrays by name; what is not named takes its default. Raises WorldError on wrong
@@ -296,7 +289,7 @@ class World(ABC):
         """What copy `copy` looks like now."""
         raise CapabilityError(f"world {self.spec.id!r} has no scene: it cannot be drawn")
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most worlds have nothing to free
         """Free what is held outside this process; a world of arrays holds nothing."""
 
     @abstractmethod

@@ -1,0 +1,1 @@
+"""Statistics, and evaluation on held-out seeds."""

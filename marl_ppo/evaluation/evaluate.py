@@ -105,6 +105,10 @@ def evaluate(
         lineup=tuple(player.name for player in lineup),
         returns=in_order(lambda taken: taken.team_returns(world.spec)),
         lengths=in_order(lambda taken: taken.lengths),
-        metrics={name: in_order(lambda taken, name=name: taken.metrics[name]) for name in world.spec.metrics},
+        metrics={name: in_order(_metric(name)) for name in world.spec.metrics},
         outcomes=in_order(lambda taken: taken.outcomes),
     )
+
+
+def _metric(name: str) -> Callable[[Episodes], Array]:
+    return lambda taken: taken.metrics[name]

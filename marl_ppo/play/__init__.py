@@ -1,0 +1,1 @@
+"""Seating, stepping worlds with policies, observers."""

@@ -95,7 +95,7 @@ class Play:
         """number of the episode each copy plays"""
         self.decisions = tuple(np.zeros((world.num_envs, len(g.agents)), np.int64) for g in world.spec.groups)
         """decisions each seat has made in its episode"""
-        self.actions = tuple(
+        self.actions: tuple[Array, ...] = tuple(
             np.zeros((world.num_envs, len(g.agents), *g.action_shape), g.action_dtype) for g in world.spec.groups
         )
         self._actions_flat = tuple(torch.from_numpy(actions).flatten(0, 1) for actions in self.actions)
@@ -140,7 +140,7 @@ class Play:
 
     def arrays(self) -> dict[str, Array]:
         """Everything besides the world that the future of this play depends on, by name; the arrays themselves."""
-        found = {"episode": self.episode}
+        found: dict[str, Array] = {"episode": self.episode}
         found |= {f"decisions.{g}": count for g, count in enumerate(self.decisions)}
         return found | {f"memory.{p}": part.memory.numpy() for p, part in enumerate(self.parts)}
 

@@ -37,9 +37,7 @@ class OpenDecisions(NamedTuple):
         """What the first rollout is given."""
         shape = (num_envs, num_agents)
         seats = np.arange(num_envs * num_agents).reshape(shape)
-        return cls(
-            np.zeros(shape, bool), seats, np.zeros(shape, np.float32), np.zeros(shape), np.zeros(shape, np.int64)
-        )
+        return cls(np.zeros(shape, bool), seats, np.zeros(shape, np.float32), np.zeros(shape), np.zeros(shape, np.int64))
 
 
 class ClosedDecisions(NamedTuple):

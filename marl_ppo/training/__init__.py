@@ -1,0 +1,1 @@
+"""Rollouts, the learner, the trainer's loop, checkpoints, metrics and guards."""

@@ -110,7 +110,7 @@ def load_checkpoint(path: Path, *, only: str = "") -> Checkpoint:
     return Checkpoint(counters=meta["counters"], files=files)
 
 
-def to_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:  # type: ignore[type-arg]
+def to_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
     """Copies of numpy arrays as tensors; uint64, which few tensor operations know, as the int64 of the same bits."""
     return {
         name: torch.from_numpy(array.view(np.int64).copy() if array.dtype == np.uint64 else array.copy())
@@ -118,7 +118,7 @@ def to_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:  # type: 
     }
 
 
-def into_arrays(tensors: Tensors, arrays: Mapping[str, np.ndarray]) -> None:  # type: ignore[type-arg]
+def into_arrays(tensors: Tensors, arrays: Mapping[str, np.ndarray]) -> None:
     """The way back: write the tensors' bits into the arrays of the same names. Raises FileFormatError if they do not fit."""
     for name, array in arrays.items():
         saved = tensors.get(name)

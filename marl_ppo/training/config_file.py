@@ -56,7 +56,7 @@ def from_settings(kind: type[Config], settings: Mapping[str, Any], *, source: st
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
             raise ConfigError(f"{source} has the unknown setting {name!r}; {hint}")
         if is_dataclass(hints[name]) and isinstance(value, Mapping):
-            value = from_settings(hints[name], value, source=source)  # type: ignore[arg-type]
+            value = from_settings(hints[name], value, source=source)
         values[name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 

@@ -126,8 +126,7 @@ class Learner:
         epochs = 0
         for _ in range(config.update_epochs):
             before = len(stats)
-            for minibatch in self._minibatches(batch, shuffle):
-                stats.append(self._step(minibatch, norms))
+            stats += [self._step(minibatch, norms) for minibatch in self._minibatches(batch, shuffle)]
             epochs += 1
             if config.target_kl is not None:
                 kl = torch.stack(stats[before:])[:, STATS.index("approx_kl")].mean()
@@ -135,7 +134,7 @@ class Learner:
                     break
         seen = torch.stack(stats)
         last = seen[-config.num_minibatches :]
-        means = {name: seen[:, i].mean() for i, name in enumerate(STATS)}
+        means: dict[str, Tensor | float] = {name: seen[:, i].mean() for i, name in enumerate(STATS)}
         return means | {
             "approx_kl": last[:, STATS.index("approx_kl")].mean(),
             "ratio_min": seen[:, -2].min(),
@@ -164,8 +163,7 @@ class Learner:
         else:
             # The last part is done here, since this thread would otherwise only wait.
             futures = [
-                self._executor.submit(self._gradients.gradient, part, thread, size)
-                for thread, part in enumerate(parts[:-1])
+                self._executor.submit(self._gradients.gradient, part, thread, size) for thread, part in enumerate(parts[:-1])
             ]
             mine = self._gradients.gradient(parts[-1], len(parts) - 1, size)
             found = [*(future.result() for future in futures), mine]

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
-from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.world import WorldSpec
 from marl_ppo.errors import ConfigError, FileFormatError, UnknownNameError
 from marl_ppo.play.seating import Player
 from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config
-from marl_ppo.training.setup import learning_agents, make_policies
+from marl_ppo.training.setup import learning_agents, make_policies, world_from
 
 RUNS = Path("runs")
 BOTS = Path("agents")
@@ -45,9 +44,7 @@ def newest_run() -> Path:
     """The run trained last. Raises UnknownNameError when there is none."""
     runs = [path for path in RUNS.glob("*") if list_checkpoints(path / "checkpoints")] if RUNS.is_dir() else []
     if not runs:
-        raise UnknownNameError(
-            f"There is no trained run in {RUNS}/ yet. Train one: `marl-ppo train spread --minutes 2`."
-        )
+        raise UnknownNameError(f"There is no trained run in {RUNS}/ yet. Train one: `marl-ppo train spread --minutes 2`.")
     return max(runs, key=lambda run: (list_checkpoints(run / "checkpoints")[-1] / "meta.json").stat().st_mtime)
 
 
@@ -64,10 +61,8 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
     config = trained_config(checkpoint)
     if config.world != spec.id:
         raise ConfigError(f"{checkpoint} was trained on world {config.world!r}; it cannot play {spec.id!r}")
-    trained_spec = make_world(config.world, **config.world_config).spec
-    if [(g.name, dict(g.obs), g.action) for g in trained_spec.groups] != [
-        (g.name, dict(g.obs), g.action) for g in spec.groups
-    ]:
+    trained_spec = world_from(config, 1).spec
+    if [(g.name, dict(g.obs), g.action) for g in trained_spec.groups] != [(g.name, dict(g.obs), g.action) for g in spec.groups]:
         raise ConfigError(
             f"{checkpoint} was trained with the world settings {dict(config.world_config)}; "
             f"other agents, observations or actions than {dict(spec.config)}"

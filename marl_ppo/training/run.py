@@ -17,7 +17,6 @@ from typing import Any
 
 from gymnasium import spaces
 
-from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.world import Group
 from marl_ppo.errors import ConfigError
 from marl_ppo.play.seating import Player
@@ -26,6 +25,7 @@ from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.guards import Guards
 from marl_ppo.training.players import RUNS, find_player
+from marl_ppo.training.setup import world_from
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
@@ -61,9 +61,7 @@ def new_run_folder(config: TrainConfig, name: str | None = None) -> Path:
     if name is not None:
         folder = RUNS / name
         if folder.exists():
-            raise ConfigError(
-                f"{folder} exists already; choose another --name, or go on with `train --resume {folder}`"
-            )
+            raise ConfigError(f"{folder} exists already; choose another --name, or go on with `train --resume {folder}`")
         return folder
     taken = {path.name for path in RUNS.iterdir()} if RUNS.is_dir() else set()
     number = next(n for n in range(1, len(taken) + 2) if f"{_plain(config.world)}-{n}" not in taken)
@@ -188,7 +186,7 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
 def _others(config: TrainConfig) -> Mapping[str, Player]:
     """Who plays the teams that do not learn."""
-    spec = make_world(config.world, **config.world_config).spec
+    spec = world_from(config, 1).spec
     frozen = [team for team in spec.teams if config.learn and team not in config.learn]
     return dict.fromkeys(frozen, find_player(config.others, spec)) if frozen else {}
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,8 +44,8 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
     assert config.threads is not None, "resolve() comes first"
     sizes = [len(part) for part in np.array_split(np.arange(config.num_envs), config.threads)]
     ends = np.cumsum([0, *sizes])
-    shards = [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
-    worlds = [make_world(config.world, num_envs=size, **config.world_config) for size in sizes]
+    shards = [slice(int(a), int(b)) for a, b in pairwise(ends)]
+    worlds = [world_from(config, size) for size in sizes]
     spec = worlds[0].spec
     policies = make_policies(spec, config)
     learning = learning_agents(spec, config)
@@ -60,8 +62,7 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
         students[name] = Student(policy, Experience.allocate(store, policy, g, mask), learner.value_norm)
     logs = [EpisodeLog(spec, size) for size in sizes]
     plays = [
-        _play(world, lineup, config.seed, shard.start, log)
-        for world, shard, log in zip(worlds, shards, logs, strict=True)
+        _play(world, lineup, config.seed, shard.start, log) for world, shard, log in zip(worlds, shards, logs, strict=True)
     ]
     collector = Collector(plays, shards, store, list(students.values()), executor)
     return Setup(
@@ -74,6 +75,12 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
         students=students,
         learners=learners,
     )
+
+
+def world_from(config: TrainConfig, num_envs: int) -> World:
+    """N copies of the world a run trains on."""
+    settings: dict[str, Any] = dict(config.world_config)
+    return make_world(config.world, num_envs=num_envs, **settings)
 
 
 def learning_agents(spec: WorldSpec, config: TrainConfig) -> dict[str, str]:

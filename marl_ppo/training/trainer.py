@@ -131,7 +131,7 @@ class Trainer:
         found = {"episodes": float(episodes), "episode_length": _mean(taken, lambda e: e.lengths)}
         found |= {f"return/{team}": float(returns[:, t].mean()) for t, team in enumerate(spec.teams)}
         for metric in spec.metrics:
-            found[f"metric/{metric}"] = _mean(taken, lambda e, metric=metric: e.metrics[metric])
+            found[f"metric/{metric}"] = float(np.concatenate([e.metrics[metric] for e in taken]).mean())
         return found
 
 

@@ -39,8 +39,8 @@ def watch(
         except DisplayError as reason:
             say(f"{reason}.")
     path = write_gif(out or Path("watch.gif"), gif_frames(playback, renderer, seconds=seconds), fps=GIF_FPS)
-    reason = "" if out else "There is no screen to open a window on. "
-    say(f"{reason}Wrote {path} ({path.stat().st_size / 1e6:.1f} MB).")
+    why = "" if out else "There is no screen to open a window on. "
+    say(f"{why}Wrote {path} ({path.stat().st_size / 1e6:.1f} MB).")
     return path
 
 

@@ -75,9 +75,7 @@ def test_lambda_one_gives_the_discounted_sum_of_rewards() -> None:
 
 def test_what_follows_a_truncation_does_not_leak_over_it() -> None:
     """Truncated at 1 with V(final_obs) 3.5, rollout cut at 3 with V 5; a leak would change the first two numbers."""
-    advantages, _ = advantages_of_one_stream(
-        [1, 1, 1, 1], [1, 2, 3, 4], 5.0, gamma=0.99, gae_lambda=0.95, truncated={1: 3.5}
-    )
+    advantages, _ = advantages_of_one_stream([1, 1, 1, 1], [1, 2, 3, 4], 5.0, gamma=0.99, gae_lambda=0.95, truncated={1: 3.5})
 
     assert_equal(advantages, [4.298332, 2.465, 3.793975, 1.95])
 
@@ -135,9 +133,7 @@ def random_rollout(seed: int, decisions: int = 6, seats: int = 4) -> dict[str, t
 @given(st.integers(0, 2**32))
 def test_no_durations_means_one_step_each(seed: int) -> None:
     rollout = random_rollout(seed)
-    ones = generalized_advantage(
-        **rollout | {"durations": torch.ones(6, 4, dtype=torch.int64)}, gamma=0.9, gae_lambda=0.8
-    )
+    ones = generalized_advantage(**rollout | {"durations": torch.ones(6, 4, dtype=torch.int64)}, gamma=0.9, gae_lambda=0.8)
     none = generalized_advantage(**rollout | {"durations": None}, gamma=0.9, gae_lambda=0.8)
 
     torch.testing.assert_close(none, ones, atol=1e-12, rtol=0)
@@ -148,8 +144,7 @@ def test_what_follows_an_ending_never_reaches_back(seed: int, ending: int) -> No
     rollout = random_rollout(seed)
     rollout["terminations"][ending] |= ~rollout["truncations"][ending]
     scrambled = {
-        name: torch.cat([field[: ending + 1], random_rollout(seed + 1)[name][ending + 1 :]])
-        for name, field in rollout.items()
+        name: torch.cat([field[: ending + 1], random_rollout(seed + 1)[name][ending + 1 :]]) for name, field in rollout.items()
     }
     original, _ = generalized_advantage(**rollout, gamma=0.9, gae_lambda=0.8)
     altered, _ = generalized_advantage(**scrambled, gamma=0.9, gae_lambda=0.8)

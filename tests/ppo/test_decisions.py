@@ -138,9 +138,7 @@ def test_cutting_a_stream_into_rollouts_changes_no_decision(seed: int, num_steps
 
 
 @given(st.integers(0, 2**32), st.integers(2, 12), st.data())
-def test_a_rollout_cut_stops_the_trace_at_the_last_closed_decision(
-    seed: int, num_steps: int, data: st.DataObject
-) -> None:
+def test_a_rollout_cut_stops_the_trace_at_the_last_closed_decision(seed: int, num_steps: int, data: st.DataObject) -> None:
     """Before the cut, the whole stream's TD errors are summed up to the rollout's last closed decision, not beyond."""
     steps = random_steps(seed, num_steps)
     cut = data.draw(st.integers(1, num_steps - 1))

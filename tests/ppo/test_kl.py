@@ -76,8 +76,6 @@ def test_the_penalty_follows_the_divergence(kl: float, beta: float) -> None:
         (9e-3, 0.0, 1e-2),
     ],
 )
-def test_the_learning_rate_follows_the_divergence_within_its_bounds(
-    learning_rate: float, kl: float, wanted: float
-) -> None:
+def test_the_learning_rate_follows_the_divergence_within_its_bounds(learning_rate: float, kl: float, wanted: float) -> None:
     """Target .008: divided by 1.5 above .016, times 1.5 below .004, kept between; never outside 1e-6 to 1e-2."""
     assert adapted_learning_rate(learning_rate, kl) == pytest.approx(wanted)

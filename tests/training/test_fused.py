@@ -1,5 +1,6 @@
 """The fused learner equals the plain one: the same module, the same loss, torch's autograd."""
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +24,7 @@ def mlp(widths: tuple[int, ...], activation: str = "tanh", seed: int = 0) -> nn.
     """Linear layers of the given widths with weights of about unit gain and biases that are not zero."""
     generator = torch.Generator().manual_seed(seed)
     modules: list[nn.Module] = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(widths):
         layer = nn.Linear(inputs, outputs)
         nn.init.normal_(layer.weight, 0.0, inputs**-0.5, generator=generator)
         nn.init.normal_(layer.bias, 0.0, 0.1, generator=generator)
@@ -63,9 +64,7 @@ def as_tensor(inputs: Inputs) -> Tensor:
     """What `inputs` says of every row, by its definition."""
     rows = np.arange(len(inputs.own))
     num_agents = len(inputs.index)
-    one_hot = (
-        np.eye(inputs.num_indices, dtype=np.float32)[inputs.index[rows % num_agents]] if inputs.num_indices else None
-    )
+    one_hot = np.eye(inputs.num_indices, dtype=np.float32)[inputs.index[rows % num_agents]] if inputs.num_indices else None
     parts = [inputs.shared[rows // num_agents], inputs.own] + ([] if one_hot is None else [one_hot])
     return torch.from_numpy(np.concatenate(parts, axis=1))
 
@@ -119,9 +118,7 @@ def plain_actor_gradient(
     )
 
 
-def critic_batch(
-    num_rows: int, size: int, agents: int, *, clipped: bool = False, some_valid: bool = False
-) -> CriticBatch:
+def critic_batch(num_rows: int, size: int, agents: int, *, clipped: bool = False, some_valid: bool = False) -> CriticBatch:
     rng = np.random.default_rng(num_rows)
     obs = rng.normal(size=(num_rows, size)).astype(np.float32)
     outputs = (num_rows, agents)
@@ -312,9 +309,7 @@ def test_log_probabilities_of_acting_and_learning_are_the_same_floats() -> None:
     actor.load(layers(module))
     actor.act(batch.inputs, batch.mask, np.random.default_rng(0).random(500, np.float32), batch.actions, batch.logprob)
 
-    stats = actor.gradient(
-        batch, np.arange(500)[::-1].copy(), no_gradient(module), weight=1.0, clip_coef=0.2, ent_coef=0.0
-    )
+    stats = actor.gradient(batch, np.arange(500)[::-1].copy(), no_gradient(module), weight=1.0, clip_coef=0.2, ent_coef=0.0)
 
     assert (stats.ratio_min, stats.ratio_max, stats.approx_kl, stats.clipped) == (1.0, 1.0, 0.0, 0.0)
 

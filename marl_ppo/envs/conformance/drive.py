@@ -142,8 +142,7 @@ def require_equal(wanted: list[Frame], got: list[Frame], rule: str, rows: Sequen
             for name, value in wanted_frame.items():
                 require(
                     value.tobytes() == got_frame[name].tobytes(),
-                    f"{rule}: {name} of copy {wanted_row} differs; wanted {value.tolist()}, got "
-                    f"{got_frame[name].tolist()}",
+                    f"{rule}: {name} of copy {wanted_row} differs; wanted {value.tolist()}, got {got_frame[name].tolist()}",
                 )
 
 
@@ -170,8 +169,7 @@ def fill_with_garbage(outputs: Outputs) -> None:
 
 def _of_copy(frames: list[Frame], row: int) -> list[Frame]:
     """One copy's frames without the repeats that are recorded when another copy is reset."""
-    own = [{name: array[row] for name, array in frame.items()} for frame in frames]
-    return own
+    return [{name: array[row] for name, array in frame.items()} for frame in frames]
 
 
 def _uniforms(seeds: Array, counters: Array, count: int) -> Array:

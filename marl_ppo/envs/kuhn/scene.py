@@ -14,8 +14,6 @@ def draw_table(cards: list[int], moves: list[int]) -> Scene:
         primitives.append(Box(key=f"card_{p}", x=x, y=1.5, width=0.8, height=1.2, team=p, label=_CARD_NAMES[card]))
         primitives.append(Text(key=f"name_{p}", x=x, y=2.5, text=f"player_{p}", height=0.2, team=p))
         chips = 1 + sum(moves[p::2])
-        primitives.extend(
-            Disc(key=f"chip_{p}_{i}", x=x - 0.15 + 0.3 * i, y=0.5, radius=0.12, team=p) for i in range(chips)
-        )
+        primitives.extend(Disc(key=f"chip_{p}_{i}", x=x - 0.15 + 0.3 * i, y=0.5, radius=0.12, team=p) for i in range(chips))
     said = " ".join(f"player_{i % 2} {_MOVE_NAMES[move]}" for i, move in enumerate(moves))
     return Scene(bounds=(0.0, 0.0, 4.0, 3.0), primitives=tuple(primitives), caption=said)

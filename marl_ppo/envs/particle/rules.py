@@ -6,7 +6,7 @@ and with `classic` those of the older multi-agent particle environments, which m
 position    float64 [N, E, 2], x and y of the E = A + L bodies
 velocity    float64 [N, A, 2]
 force       float64 [N, A, 2], what the agents' actions push with; `advance` adds the contacts
-goal        int64 [N, G], the landmark each of the scenario's G goals is
+goal        int64 [N, G], the landmark of each of the scenario's G targets
 """
 
 import numpy as np
@@ -14,6 +14,7 @@ from numba import njit
 
 from marl_ppo.envs.exact_math import exp, log1p
 from marl_ppo.envs.seeds import uniform
+from marl_ppo.envs.world import Array
 
 TIME_STEP = 0.1
 KEPT_SPEED = 1 - 0.25
@@ -26,7 +27,9 @@ CONTACT_RANGE = 40 * CONTACT_MARGIN
 
 
 @njit(cache=True, nogil=True)
-def scatter(where, seeds, landmark_spread, position, velocity, message, goal) -> None:
+def scatter(
+    where: Array, seeds: Array, landmark_spread: Array, position: Array, velocity: Array, message: Array, goal: Array
+) -> None:
     """Start the copies `where`: bodies at rest at random places, random goals, silence.
 
     Agents lie within 1 of the origin in x and y, landmarks within the copy's `landmark_spread` [N]. Body e takes the
@@ -47,7 +50,9 @@ def scatter(where, seeds, landmark_spread, position, velocity, message, goal) ->
 
 
 @njit(cache=True, nogil=True)
-def advance(position, velocity, force, radius, max_speed, num_solid, classic) -> None:
+def advance(
+    position: Array, velocity: Array, force: Array, radius: Array, max_speed: Array, num_solid: int, classic: bool
+) -> None:
     """One step of every copy, in place: contacts add to `force`, then every agent moves.
 
     radius      float64 [E]
@@ -94,5 +99,5 @@ def penetration(overlap: float) -> float:
     """How deep two bodies are in each other, softened: margin * ln(1 + e ** (overlap / margin))."""
     x = overlap / CONTACT_MARGIN
     if x > 0.0:
-        return CONTACT_MARGIN * (x + log1p(exp(-x)))
-    return CONTACT_MARGIN * log1p(exp(x))
+        return float(CONTACT_MARGIN * (x + log1p(exp(-x))))
+    return float(CONTACT_MARGIN * log1p(exp(x)))

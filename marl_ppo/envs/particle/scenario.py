@@ -46,7 +46,7 @@ class Scenario:
     reward: Callable[..., None]
     """a kernel of reward.py"""
     metrics: Mapping[str, Metric]
-    num_tallies: int
+    num_tallies: int = 0
     """numbers that the reward kernel carries from step to step"""
     teams: tuple[str, ...] = ("agents",)
     landmark_spread: float = 1.0
@@ -57,8 +57,12 @@ class Scenario:
     """how many bodies push each other on contact, counted from the first"""
     num_words: int = 0
     """size of a message"""
-    num_goals: int = 0
-    """landmarks drawn at reset that someone has to reach"""
+    seekers: tuple[str, ...] = ()
+    """who has to reach each of the targets, landmarks that are drawn at reset"""
+
+    @property
+    def num_goals(self) -> int:
+        return len(self.seekers)
 
     @property
     def num_agents(self) -> int:

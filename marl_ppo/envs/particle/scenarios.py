@@ -46,7 +46,7 @@ def speaker_listener() -> Scenario:
         num_landmarks=3,
         landmark_radius=0.04,
         num_words=3,
-        num_goals=1,
+        seekers=("listener_0",),
         observe=observe.observe_speaker_listener,
         reward=reward.reward_speaker_listener,
         metrics={
@@ -64,7 +64,7 @@ def reference() -> Scenario:
         num_landmarks=3,
         landmark_radius=0.05,
         num_words=10,
-        num_goals=2,
+        seekers=("agent_1", "agent_0"),
         observe=observe.observe_reference,
         reward=reward.reward_reference,
         metrics={
@@ -138,7 +138,7 @@ def adversary(agents: int) -> Scenario:
         teams=("adversary", "agents"),
         num_landmarks=agents,
         landmark_radius=0.08,
-        num_goals=1,
+        seekers=("all",),
         observe=observe.observe_adversary,
         reward=reward.reward_adversary,
         metrics={

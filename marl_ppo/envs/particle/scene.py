@@ -1,27 +1,50 @@
-"""A particle world as drawing primitives: agents are discs in their team's colour, landmarks belong to no team."""
+"""A particle world as drawing primitives: agents are discs in their team's colour, landmarks belong to no team.
+
+Where agents speak, landmarks bear the letters that messages are told by in the caption, and targets name who seeks them.
+"""
+
+from string import ascii_uppercase
 
 import numpy as np
 
 from marl_ppo.envs.particle.scenario import Scenario
 from marl_ppo.envs.scene import Disc, Scene
+from marl_ppo.envs.world import Array
+
+SMALLEST_VIEW = 1.2
+"""half width of the picture while all bodies are near the middle"""
 
 
-def draw(scenario: Scenario, position: np.ndarray, message: np.ndarray, goal: np.ndarray) -> Scene:
+def draw(scenario: Scenario, position: Array, message: Array, goal: Array) -> Scene:
     """The scene of one copy: `position` [E, 2], `message` [A, C], `goal` [G]."""
+    solid_landmarks = scenario.num_solid > scenario.num_agents
     landmarks = tuple(
         Disc(
             key=f"landmark_{i}",
             x=float(x),
             y=float(y),
             radius=scenario.landmark_radius,
-            filled=scenario.num_solid > scenario.num_agents,
+            label=_landmark_label(scenario, i, goal),
+            filled=solid_landmarks,
         )
         for i, (x, y) in enumerate(position[scenario.num_agents :])
     )
-    names = [(name, role) for role in scenario.roles for name in role.agents]
+    bodies = [(name, role) for role in scenario.roles for name in role.agents]
     agents = tuple(
         Disc(key=name, x=float(x), y=float(y), radius=role.radius, team=role.team, label=name)
-        for (name, role), (x, y) in zip(names, position, strict=False)
+        for (name, role), (x, y) in zip(bodies, position[: scenario.num_agents], strict=True)
     )
-    reach = max(1.2, float(np.abs(position).max()) + 0.2)
-    return Scene(bounds=(-reach, -reach, reach, reach), primitives=(*landmarks, *agents))
+    reach = max(SMALLEST_VIEW, float(np.abs(position).max()) + scenario.landmark_radius)
+    said = [f"{name} says {_word(message[a])}" for a, (name, role) in enumerate(bodies) if role.speaks]
+    return Scene(bounds=(-reach, -reach, reach, reach), primitives=(*landmarks, *agents), caption=", ".join(said))
+
+
+def _landmark_label(scenario: Scenario, landmark: int, goal: Array) -> str:
+    letter = ascii_uppercase[landmark] if scenario.num_words else ""
+    seekers = [scenario.seekers[g] for g in range(len(goal)) if goal[g] == landmark]
+    return " ".join([letter] * bool(letter) + ([f"target of {' and '.join(seekers)}"] if seekers else []))
+
+
+def _word(message: Array) -> str:
+    """The letter of the loudest word; an underscore for silence."""
+    return ascii_uppercase[int(message.argmax())] if message.any() else "_"

@@ -32,6 +32,59 @@ def spread(
     )
 
 
+def speaker_listener(
+    *, num_envs: int = 1, action: ActionKind = "discrete", dynamics: Dynamics = "mpe2", max_steps: int = 25
+) -> "ParticleWorld":
+    """simple_speaker_listener_v4: one knows the target, the other can move."""
+    return ParticleWorld(
+        scenarios.speaker_listener(), num_envs, config={}, action=action, dynamics=dynamics, max_steps=max_steps
+    )
+
+
+def reference(
+    *,
+    num_envs: int = 1,
+    action: ActionKind = "discrete",
+    dynamics: Dynamics = "mpe2",
+    local_ratio: float = 0.5,
+    max_steps: int = 25,
+) -> "ParticleWorld":
+    """simple_reference_v3: two agents tell each other where to go."""
+    config = {"local_ratio": local_ratio}
+    return ParticleWorld(scenarios.reference(), num_envs, config=config, action=action, dynamics=dynamics, max_steps=max_steps)
+
+
+def tag(
+    *,
+    num_envs: int = 1,
+    chasers: int = 3,
+    prey: int = 1,
+    obstacles: int = 2,
+    action: ActionKind = "discrete",
+    dynamics: Dynamics = "mpe2",
+    max_steps: int = 25,
+) -> "ParticleWorld":
+    """simple_tag_v3: slow `chasers` hunt fast `prey` among `obstacles`."""
+    config = {"chasers": chasers, "prey": prey, "obstacles": obstacles}
+    scenario = scenarios.tag(chasers, prey, obstacles)
+    return ParticleWorld(scenario, num_envs, config=config, action=action, dynamics=dynamics, max_steps=max_steps)
+
+
+def adversary(
+    *,
+    num_envs: int = 1,
+    agents: int = 2,
+    action: ActionKind = "discrete",
+    dynamics: Dynamics = "mpe2",
+    max_steps: int = 25,
+) -> "ParticleWorld":
+    """simple_adversary_v3: `agents` agents hide their target from an adversary who watches them."""
+    config = {"agents": agents}
+    return ParticleWorld(
+        scenarios.adversary(agents), num_envs, config=config, action=action, dynamics=dynamics, max_steps=max_steps
+    )
+
+
 class ParticleWorld(World):
     """N copies of a scenario."""
 
@@ -52,6 +105,8 @@ class ParticleWorld(World):
         self._local_ratio = float(config.get("local_ratio", 1.0))
         if not 0.0 <= self._local_ratio <= 1.0:
             raise ConfigError(f"local_ratio must be within [0, 1], got {self._local_ratio}")
+        if dynamics == "classic" and config.get("local_ratio", 0.5) != 0.5:
+            raise ConfigError(f"dynamics='classic' has no local_ratio; leave it at 0.5, got {self._local_ratio}")
         config = {**config, "action": action, "dynamics": dynamics, "max_steps": max_steps}
         super().__init__(scenario.world_spec(action=action, max_steps=max_steps, config=config), num_envs)
 
@@ -149,7 +204,7 @@ class ParticleWorld(World):
 
 
 @njit(cache=True, nogil=True)
-def _count_step(tick, max_steps, ended, faulted) -> None:
+def _count_step(tick: Array, max_steps: int, ended: Array, faulted: Array) -> None:
     for n in range(tick.shape[0]):
         tick[n] += 1
         ended[n] = tick[n] >= max_steps
@@ -157,7 +212,7 @@ def _count_step(tick, max_steps, ended, faulted) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _mark_seats(ended, terminations, truncations, alive, acting) -> None:
+def _mark_seats(ended: Array, terminations: Array, truncations: Array, alive: Array, acting: Array) -> None:
     """Nobody dies in these worlds: a copy ends for all its agents when time is up."""
     for n in range(ended.shape[0]):
         for a in range(alive.shape[1]):

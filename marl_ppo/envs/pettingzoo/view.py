@@ -47,9 +47,7 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
         spec = world.spec
         render_modes = ["human", "rgb_array"] if "scene" in spec.capabilities else []
         if render_mode is not None and render_mode not in render_modes:
-            raise ConfigError(
-                f"render_mode of world {spec.id!r} must be None or one of {render_modes}, got {render_mode!r}"
-            )
+            raise ConfigError(f"render_mode of world {spec.id!r} must be None or one of {render_modes}, got {render_mode!r}")
 
         self.metadata = {"name": f"{spec.id}_v{spec.version}", "render_modes": render_modes, "render_fps": RENDER_FPS}
         self.render_mode = render_mode
@@ -121,9 +119,7 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
             raise WorldError(f"step: the action of {agent!r} must be a member of {group.action}, got {action!r}")
         mask = self._action_mask(agent)
         if mask is not None and not mask[array]:
-            raise WorldError(
-                f"step: action {action} of {agent!r} is illegal now; legal are {np.flatnonzero(mask).tolist()}"
-            )
+            raise WorldError(f"step: action {action} of {agent!r} is illegal now; legal are {np.flatnonzero(mask).tolist()}")
         return array
 
     def state(self) -> Array:
@@ -161,8 +157,7 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
 
     def _joint_action(self, actions: Mapping[str, Any]) -> list[Array]:
         joint: list[Array] = [
-            np.zeros((1, len(group.agents), *group.action_shape), group.action_dtype)
-            for group in self._world.spec.groups
+            np.zeros((1, len(group.agents), *group.action_shape), group.action_dtype) for group in self._world.spec.groups
         ]
         for agent in self.acting:
             if agent not in actions:

@@ -56,9 +56,7 @@ class Staggered(World):
             state_size=agents * (1 + CUES) + 1,
             on_death=on_death,
             metrics={"accuracy": Metric(description="share of the answers that were right", low=0.0, high=1.0)},
-            params={
-                "death_rate": Param(description="an agent's chance to die per step", default=0.1, low=0.0, high=1.0)
-            },
+            params={"death_rate": Param(description="an agent's chance to die per step", default=0.1, low=0.0, high=1.0)},
             capabilities=frozenset({"snapshot", "resimulate", "scene", "state", "outcomes"}),
             config={"agents": agents, "on_death": on_death},
         )
@@ -135,10 +133,7 @@ class Staggered(World):
     def scene(self, copy: int) -> Scene:
         names = self.spec.groups[0].agents
         return text_scene(
-            [
-                f"{name}: " + (f"cue {self._cue[copy, a]}" if self._playing[copy, a] else "gone")
-                for a, name in enumerate(names)
-            ]
+            [f"{name}: " + (f"cue {self._cue[copy, a]}" if self._playing[copy, a] else "gone") for a, name in enumerate(names)]
         )
 
     def _arrays(self) -> dict[str, Array]:

@@ -93,7 +93,7 @@ class FusedActor(FusedMLP):
         _act(self.net, inputs, mask, noise, actions, logprob)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _gradient(
     net: Net,
     batch: ActorBatch,
@@ -158,7 +158,7 @@ def _gradient(
     return loss_sum, entropy_sum, kl_sum, clipped, ratio_min, ratio_max
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _act(net: Net, inputs: Inputs, mask: Array, noise: Array, actions: Array, logprob: Array) -> None:
     choices = net.widths[-1]
     logprobs, probs = np.empty((choices, BLOCK), np.float32), np.empty((choices, BLOCK), np.float32)
@@ -185,7 +185,7 @@ def _act(net: Net, inputs: Inputs, mask: Array, noise: Array, actions: Array, lo
                     break
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _read_logits(net: Net, mask: Array, block: Array, logits: Array) -> None:
     """The outputs of the rows `block` by choice, [K, BLOCK], those of illegal actions pushed down."""
     choices = len(logits)
@@ -201,7 +201,7 @@ def _read_logits(net: Net, mask: Array, block: Array, logits: Array) -> None:
                     logits[k, r] = FORBIDDEN_LOGIT
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _log_softmax(logits: Array, probs: Array, entropy: Array, n: int) -> None:
     """Turn logits [K, BLOCK] into log-probabilities; write probabilities and the entropy of n rows."""
     choices = len(logits)

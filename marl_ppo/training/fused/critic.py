@@ -6,7 +6,7 @@ it is the larger of that and the same loss of the value kept within `clip_coef` 
 Axes: R rows of the rollout, B rows of a minibatch, A values per row: all agents of a copy, or 1 for one seat.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -48,9 +48,7 @@ class FusedCritic(FusedMLP):
         `weight` is vf_coef / valid values of the whole minibatch, so that parts of it can be added up.
         """
         self.clear_gradient()
-        loss: float = _gradient(
-            self.net, batch, rows, np.float32(weight), np.float32(clip_coef), np.float32(huber_delta)
-        )
+        loss: float = _gradient(self.net, batch, rows, np.float32(weight), np.float32(clip_coef), np.float32(huber_delta))
         self.add_gradient(gradients)
         return loss
 
@@ -59,7 +57,7 @@ class FusedCritic(FusedMLP):
         _values(self.net, inputs, values)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _gradient(
     net: Net, batch: CriticBatch, rows: Array, weight: np.float32, clip_coef: np.float32, huber_delta: np.float32
 ) -> float:
@@ -67,7 +65,7 @@ def _gradient(
     stride = -(-agents // LANES) * LANES
     outputs, delta = net.activations[-BLOCK * stride :], net.deltas[-BLOCK * stride :]
     all_valid, clips = len(batch.valid) == 0, len(batch.old_values) > 0
-    loss_sum = 0.0
+    loss_sum: Any = 0.0
     for begin in range(0, len(rows), BLOCK):
         block = rows[begin : begin + BLOCK]
         gather(batch.inputs, block, net)
@@ -90,7 +88,7 @@ def _gradient(
     return loss_sum
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _values(net: Net, inputs: Inputs, values: Array) -> None:
     agents = net.widths[-1]
     stride = -(-agents // LANES) * LANES
@@ -104,7 +102,7 @@ def _values(net: Net, inputs: Inputs, values: Array) -> None:
                 values[begin + r, a] = outputs[r * stride + a]
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always")
 def _value_loss(error: np.float32, huber_delta: np.float32) -> tuple[np.float32, np.float32]:
     """The loss of one error, and its derivative."""
     if abs(error) <= huber_delta:

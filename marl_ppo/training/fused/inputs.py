@@ -22,13 +22,13 @@ class Inputs(NamedTuple):
     """float32 [R / A, S]"""
     own: np.ndarray
     """float32 [R, d]"""
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment] # hides the tuple's own method
     """int64 [A]"""
     num_indices: int
     """columns of the one-hot part"""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def gather(inputs: Inputs, rows: np.ndarray, net: Net) -> None:
     """Put `rows` (int64, at most BLOCK) into the net as its next inputs."""
     stride = -(-net.widths[0] // LANES) * LANES

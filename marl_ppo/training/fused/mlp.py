@@ -12,6 +12,7 @@ net      arrays of one network and one thread: threads share no net
 Flat arrays hold layer after layer. Axes: L layers, BLOCK rows of a block.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -59,7 +60,7 @@ class FusedMLP:
         if len(widths) < 2 or min(widths) < 1:
             raise ConfigError(f"widths must be at least two positive numbers, got {list(widths)}")
         sizes = [padded(width) for width in widths]
-        weights = sum(i * o for i, o in zip(sizes, sizes[1:], strict=False))
+        weights = sum(i * o for i, o in itertools.pairwise(sizes))
 
         def zeros(size: int) -> Array:
             return np.zeros(size, np.float32)
@@ -77,18 +78,20 @@ class FusedMLP:
             zeros=zeros(max(sizes)),
         )
         self._weight = _views(self.net.weight, sizes)
-        self._weight_t = [view.reshape(i, o) for view, i, o in zip(_views(self.net.weight_t, sizes), sizes, sizes[1:])]
+        self._weight_t = [
+            view.reshape(i, o) for view, i, o in zip(_views(self.net.weight_t, sizes), sizes, sizes[1:], strict=False)
+        ]
         self._weight_grad = _views(self.net.weight_grad, sizes)
         self._bias = np.split(self.net.bias, np.cumsum(sizes[1:-1]))
         self._bias_grad = np.split(self.net.bias_grad, np.cumsum(sizes[1:-1]))
 
     def load(self, layers: Layers) -> None:
         """Copy the weights in; call it after every change of them."""
-        for l, (weight, bias) in enumerate(layers):
+        for layer, (weight, bias) in enumerate(layers):
             outputs, inputs = weight.shape
-            self._weight[l][:outputs, :inputs] = weight
-            self._weight_t[l][:inputs, :outputs] = weight.T
-            self._bias[l][:outputs] = bias
+            self._weight[layer][:outputs, :inputs] = weight
+            self._weight_t[layer][:inputs, :outputs] = weight.T
+            self._bias[layer][:outputs] = bias
 
     def clear_gradient(self) -> None:
         """Forget what `backward` has added up."""
@@ -97,13 +100,13 @@ class FusedMLP:
 
     def add_gradient(self, gradients: Layers) -> None:
         """Add what `backward` has added up to `gradients`."""
-        for l, (weight, bias) in enumerate(gradients):
+        for layer, (weight, bias) in enumerate(gradients):
             outputs, inputs = weight.shape
-            weight += self._weight_grad[l][:outputs, :inputs]
-            bias += self._bias_grad[l][:outputs]
+            weight += self._weight_grad[layer][:outputs, :inputs]
+            bias += self._bias_grad[layer][:outputs]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def forward(net: Net, rows: int) -> None:
     """Run `rows` rows, at most BLOCK, from the inputs in `net.activations` to the outputs there."""
     rows = -(-rows // ROWS) * ROWS
@@ -120,7 +123,7 @@ def forward(net: Net, rows: int) -> None:
         x_at, weight_at, bias_at = y_at, weight_at + inputs * outputs, bias_at + outputs
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def backward(net: Net, rows: int) -> None:
     """Add the gradients of `rows` rows that `forward` has run; their deltas of the outputs are in `net.deltas`."""
     last = len(net.widths) - 2
@@ -137,13 +140,11 @@ def backward(net: Net, rows: int) -> None:
         if layer > 0:
             filled = -(-rows // ROWS) * ROWS
             weight, below = net.weight[weight_at:], net.deltas[x_at : x_at + filled * inputs]
-            multiply(
-                delta, outputs, 1, weight, inputs, net.zeros, 0, below, inputs, filled, inputs, net.widths[layer + 1]
-            )
+            multiply(delta, outputs, 1, weight, inputs, net.zeros, 0, below, inputs, filled, inputs, net.widths[layer + 1])
             _times_slope(below, x, net.relu)
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _activate(z: Array, relu: bool) -> None:
     if relu:
         for i in range(len(z)):
@@ -153,7 +154,7 @@ def _activate(z: Array, relu: bool) -> None:
             z[i] = tanh(z[i])
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _times_slope(delta: Array, activation: Array, relu: bool) -> None:
     """Times f', which tanh and relu tell from their results: 1 - f^2, or 1 where f > 0."""
     if relu:
@@ -164,7 +165,7 @@ def _times_slope(delta: Array, activation: Array, relu: bool) -> None:
             delta[i] *= np.float32(1) - activation[i] * activation[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _add_rows(delta: Array, total: Array, rows: int) -> None:
     width = len(total)
     for row in range(rows):
@@ -172,7 +173,7 @@ def _add_rows(delta: Array, total: Array, rows: int) -> None:
             total[i] += delta[row * width + i]
 
 
-@njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always")
 def _padded(width: int) -> int:
     return -(-width // LANES) * LANES
 

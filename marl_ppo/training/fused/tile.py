@@ -47,7 +47,7 @@ def _tile(rows: int, vectors: int) -> Any:
     out, place, stride of m; number of k. Arrays are flat float32, the rest is int64.
     """
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def tile(context, a, a_at, a_m, a_k, b, b_at, b_k, start, start_at, start_m, out, out_at, out_m, depth):  # type: ignore[no-untyped-def]
         def codegen(context, build, signature, args):  # type: ignore[no-untyped-def]
             def pointer(place: int) -> ir.Value:
@@ -113,7 +113,7 @@ _PAIR_ROWS = ROWS if _HAS_AVX512 else 4
 _narrow_tile = _tile(ROWS, 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def multiply(
     a: np.ndarray, a_m: int, a_k: int, b: np.ndarray, b_k: int, start: np.ndarray, start_m: int,
     out: np.ndarray, out_m: int, rows: int, columns: int, depth: int,
@@ -127,19 +127,13 @@ def multiply(
         vectors = (columns - n) // LANES
         if vectors >= _WIDE:
             for m in range(0, rows, 4):
-                _wide_tile(
-                    a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth
-                )
+                _wide_tile(a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth)
             n += _WIDE * LANES
         elif vectors >= 2:
             for m in range(0, rows, _PAIR_ROWS):
-                _pair_tile(
-                    a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth
-                )
+                _pair_tile(a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth)
             n += 2 * LANES
         else:
             for m in range(0, rows, ROWS):
-                _narrow_tile(
-                    a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth
-                )
+                _narrow_tile(a, m * a_m, a_m, a_k, b, n, b_k, start, m * start_m + n, start_m, out, m * out_m + n, out_m, depth)
             n += LANES
