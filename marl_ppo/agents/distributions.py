@@ -157,8 +157,8 @@ def log_softmax(logits: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
 def sample_categorical(logits: Float[Tensor, "B K"], noise: Float[Tensor, "B 1"]) -> Int64[Tensor, " B"]:
     """The inverse of the cumulative distribution at `noise`: the first choice whose cumulated weight exceeds it.
 
-    A choice of weight 0 is never taken, whatever rounding does: it is left out of the comparison, and the threshold is
-    kept below the total, which a product of two floats could otherwise reach.
+    A choice of weight 0 is never taken. It is left out of the comparison, since a device that sums in parallel may round
+    its cumulated weight above the one before; and the threshold is kept below the total, should noise be rounded to 1.
     """
     weights = (logits - logits.amax(-1, keepdim=True)).exp()
     cumulated = torch.where(weights > 0, weights.cumsum(-1), 0.0)

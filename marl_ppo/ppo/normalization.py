@@ -24,7 +24,7 @@ class ValueNorm:
     def __init__(self, *, beta: float = 0.99999, variance_floor: float = 1e-2) -> None:
         self.beta = beta
         self.variance_floor = variance_floor
-        # Debiasing divides by a weight that starts at 1 - beta = 1e-5: in float32 the variance would lose three digits.
+        # float64, because the variance is a small difference of large squares.
         self._mean, self._square, self._weight = torch.zeros(3, dtype=torch.float64).unbind()
 
     def update(self, returns: Float[Tensor, "*B"], mask: Bool[Tensor, "*B"] | None = None) -> None:
@@ -62,7 +62,7 @@ class ValueNorm:
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a `state()`."""
-        self._mean, self._square, self._weight = (state[name].clone() for name in ("mean", "square", "weight"))
+        self._mean, self._square, self._weight = (state[name] for name in ("mean", "square", "weight"))
 
     def _mixed(self, average: Tensor, new: Tensor) -> Tensor:
         return self.beta * average.to(new.device) + (1 - self.beta) * new

@@ -64,9 +64,9 @@ def test_sampled_frequencies_follow_the_probabilities() -> None:
     assert ((actions.bincount(minlength=5) - expected) ** 2 / expected).sum() < 18.47
 
 
-@given(st.integers(0, 2**32), st.sampled_from([ALMOST_ZERO, 0.5, ALMOST_ONE]), st.sampled_from([0.0, 1.0, 30.0, 1e4]))
+@given(st.integers(0, 2**32), st.sampled_from([0.0, ALMOST_ZERO, 0.5, ALMOST_ONE, 1.0]), st.sampled_from([0.0, 1.0, 30.0, 1e4]))
 def test_an_illegal_action_is_never_taken(seed: int, noise: float, spread: float) -> None:
-    """Also at the ends of (0, 1) in float32, and with logits so far apart that legal actions have probability 0."""
+    """Also where noise was rounded to 0 or 1, and with logits so far apart that legal actions have probability 0."""
     logits = spread * normal(64, 7, seed=seed)
     mask = uniform(64, 7, seed=seed + 1) < 0.4
     mask[torch.arange(64), torch.randint(7, (64,), generator=torch.Generator().manual_seed(seed))] = True
@@ -75,6 +75,15 @@ def test_an_illegal_action_is_never_taken(seed: int, noise: float, spread: float
     for greedy in (False, True):
         actions = head.sample(logits, torch.full((64, 1), noise), mask, greedy)
         assert mask.gather(-1, actions.unsqueeze(-1)).all()
+
+
+def test_a_parallel_sum_that_creeps_up_at_an_illegal_action_does_not_choose_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights 1 0 1 cumulated, with rounding, as 1, 1 + 2**-22, 2: noise .5 + 2**-23 lies between the first two."""
+    creeping = torch.tensor([[1.0, 1.0 + 2**-22, 2.0]])
+    monkeypatch.setattr(Tensor, "cumsum", lambda self, dim: creeping)
+    mask, noise = torch.tensor([[True, False, True]]), torch.tensor([[0.5 + 2**-23]])
+
+    assert CategoricalHead(3).sample(torch.zeros(1, 3), noise, mask, greedy=False).tolist() == [2]
 
 
 def test_the_ends_of_the_unit_interval_take_the_first_and_the_last_legal_action() -> None:

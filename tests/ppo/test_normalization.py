@@ -73,6 +73,22 @@ def test_a_saved_value_norm_goes_on_exactly() -> None:
     assert torch.equal(norm.std, resumed.std)
 
 
+def test_a_value_norm_can_be_saved_before_its_first_update() -> None:
+    resumed = ValueNorm()
+    resumed.load(load(save(ValueNorm().state())))
+
+    assert resumed.denormalize(torch.tensor(7.0)) == 7.0
+
+
+def test_a_small_spread_around_a_large_mean_keeps_its_digits() -> None:
+    """9998 and 10002: variance 4 is the difference of two numbers of 1e8, which float32 cannot tell apart."""
+    norm = ValueNorm()
+    for _ in range(3):
+        norm.update(torch.tensor([9998.0, 10002.0]))
+
+    torch.testing.assert_close(norm.std.item(), 2.0, atol=1e-3, rtol=0)
+
+
 def test_a_state_is_not_changed_by_later_updates() -> None:
     norm = ValueNorm()
     norm.update(torch.tensor([8.0, 12.0]))
