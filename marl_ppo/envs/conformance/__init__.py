@@ -9,9 +9,7 @@ Each check plays random legal actions and raises a ConformanceError that names t
 step. `checks_for(spec)` lists the checks that apply, to run them one by one.
 """
 
-from collections.abc import Callable
-
-from marl_ppo.envs.conformance.drive import MakeWorld, episode_hash
+from marl_ppo.envs.conformance.drive import Check, MakeWorld, episode_hash
 from marl_ppo.envs.conformance.outputs import OUTPUT_CHECKS
 from marl_ppo.envs.conformance.purity import PURITY_CHECKS
 from marl_ppo.envs.conformance.snapshots import SNAPSHOT_CHECKS
@@ -19,9 +17,7 @@ from marl_ppo.envs.world import WorldSpec
 
 __all__ = ["CHECKS", "Check", "MakeWorld", "check_world", "checks_for", "episode_hash"]
 
-Check = Callable[[MakeWorld], None]
-
-CHECKS: tuple[Check, ...] = OUTPUT_CHECKS + PURITY_CHECKS + SNAPSHOT_CHECKS
+CHECKS = OUTPUT_CHECKS + PURITY_CHECKS + SNAPSHOT_CHECKS
 
 
 def check_world(make: MakeWorld) -> None:

@@ -1,12 +1,12 @@
 """Random play whose every choice follows from a copy's label and its own past, so that equal labels must play equally.
 
-label   what a copy is called here, whatever its row: seeds, params and actions are drawn from it
-told    the outputs as the driver copied them the moment it was told, safe from what happens to the world's arrays
-frame   what was told at one step, by flat name
+label    what a copy is called here, whatever its row: seeds, params and actions are drawn from it
+told     the outputs as the driver copied them the moment it was told, safe from what happens to the world's arrays
+history  everything one copy was told, a row of every output for each of its resets and steps
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from gymnasium import spaces
@@ -16,8 +16,10 @@ from marl_ppo.envs.world import Array, Group, Outputs, World, WorldSpec
 from marl_ppo.errors import ConformanceError
 
 MakeWorld = Callable[[int], World]
-"""num_envs → a new world; each call with the same spec but for nothing"""
-Frame = dict[str, Array]
+"""num_envs → a new world"""
+Check = Callable[[MakeWorld], None]
+"""raises a ConformanceError if the worlds break its rule"""
+History = list[dict[str, Array]]
 
 COPIES = 5
 """copies in a check: enough to differ, few enough to be quick"""
@@ -26,6 +28,12 @@ COPIES = 5
 def steps_for(spec: WorldSpec) -> int:
     """Steps of play that meet several endings where episodes are short, and stay cheap where they are long."""
     return min(2 * (spec.max_steps or 20) + 5, 60)
+
+
+def require(holds: bool | np.bool_, message: str) -> None:
+    """Raise a ConformanceError with `message` unless the rule holds."""
+    if not holds:
+        raise ConformanceError(message)
 
 
 class Driver:
@@ -38,123 +46,123 @@ class Driver:
     def __init__(
         self,
         world: World,
-        labels: Sequence[int],
+        labels: Iterable[int] = range(COPIES),
         *,
         before_call: Callable[[World], None] = lambda world: None,
         after_call: Callable[[World], None] = lambda world: None,
         alter_actions: Callable[[list[Array], Outputs], None] = lambda actions, told: None,
     ) -> None:
         self.world = world
-        self.labels = np.array(labels, np.uint64)
-        self.episodes = np.zeros(len(labels), np.int64)
-        self.ticks = np.zeros(len(labels), np.int64)
-        self.told = Outputs.allocate(world.spec, len(labels))
-        self.frames: list[Frame] = []
+        self.labels = np.array(list(labels), np.uint64)
+        self.episodes = np.zeros(len(self.labels), np.int64)
+        self.ticks = np.zeros(len(self.labels), np.int64)
+        self.told = Outputs.allocate(world.spec, len(self.labels))
+        self.histories: list[History] = [[] for _ in self.labels]
         self._before_call = before_call
         self._after_call = after_call
         self._alter_actions = alter_actions
+
+    @property
+    def everywhere(self) -> Array:
+        return np.ones(len(self.labels), bool)
 
     @property
     def seeds(self) -> Array:
         """Of the episode each copy plays: uint64 [N]."""
         return stream(0, "eval", self.labels, self.episodes)
 
-    def run(self, steps: int) -> list[Frame]:
-        """Start all copies and play; the frames of the first reset and of each step with the resets that follow it."""
-        self.reset(np.ones(len(self.labels), bool))
-        self.record()
-        return self.play_on(steps)
+    def start(self) -> "Driver":
+        """Reset every copy."""
+        self.reset(self.everywhere)
+        return self
 
-    def play_on(self, steps: int) -> list[Frame]:
-        """Play from where the world stands."""
+    def play(self, steps: int) -> "Driver":
+        """Step, and reset what ended, `steps` times."""
         for _ in range(steps):
             self.step()
-            self.record()
             if self.told.ended.any():
                 self.episodes += self.told.ended
                 self.reset(self.told.ended.copy())
-                self.record()
-        return self.frames
-
-    def record(self) -> None:
-        self.frames.append({name: array.copy() for name, array in self.told.arrays().items()})
+        return self
 
     def reset(self, where: Array) -> None:
-        self._before_call(self.world)
+        """Start the copies' current episodes."""
         self.ticks[where] = 0
-        self._copy(self.world.reset(self.seeds, where, self.params()), where)
+        self._before_call(self.world)
+        self._take_down(self.world.reset(self.seeds, where, self.params()), where)
         self._after_call(self.world)
 
     def step(self) -> None:
+        """One step with random actions; resets nothing."""
         actions = self.actions()
         self._alter_actions(actions, self.told)
-        self._before_call(self.world)
         self.ticks += 1
-        self._copy(self.world.step(actions), np.ones(len(self.labels), bool))
+        self._before_call(self.world)
+        self._take_down(self.world.step(actions), self.everywhere)
         self._after_call(self.world)
 
     def params(self) -> dict[str, float | Array]:
         """Random params in every second episode, the defaults in the others."""
-        chance = _uniforms(self.seeds, np.full_like(self.ticks, -1), len(self.world.spec.params))
-        random = self.episodes % 2 == 1
+        specs = self.world.spec.params
+        noise = np.empty((len(self.labels), 1, len(specs)), np.float32)
+        fill_action_noise(noise, self.seeds, np.zeros((len(self.labels), 1), np.int64), len(self.world.spec.agents))
+        altered = self.episodes % 2 == 1
         return {
-            name: np.where(random, param.low + chance[:, i] * (param.high - param.low), param.default)
-            for i, (name, param) in enumerate(self.world.spec.params.items())
+            name: np.where(altered, param.low + noise[:, 0, i].astype(float) * (param.high - param.low), param.default)
+            for i, (name, param) in enumerate(specs.items())
         }
 
     def actions(self) -> list[Array]:
         """A random legal action of every seat, on turn or not."""
         actions, first_seat = [], 0
         for group, mask in zip(self.world.spec.groups, self.told.action_mask, strict=True):
-            size = int(np.prod(group.action_shape, dtype=int))
-            noise = np.empty((len(self.labels), len(group.agents), size), np.float32)
-            fill_action_noise(noise, self.seeds, np.repeat(self.ticks[:, None], len(group.agents), 1), first_seat)
-            actions.append(_random_actions(group, noise, mask))
-            first_seat += len(group.agents)
+            agents = len(group.agents)
+            noise = np.empty((len(self.labels), agents, int(np.prod(group.action_shape))), np.float32)
+            fill_action_noise(noise, self.seeds, np.repeat(self.ticks[:, None], agents, axis=1), first_seat)
+            actions.append(_random_actions(group, noise.astype(np.float64), mask))
+            first_seat += agents
         return actions
 
     def fork(self, world: World) -> "Driver":
-        """A driver that stands where this one does, for a world that does too."""
+        """A driver of `world` that knows what this one knows and goes on as this one would."""
         twin = Driver(world, self.labels.tolist())
         twin.episodes[:], twin.ticks[:] = self.episodes, self.ticks
         mine = self.told.arrays()
         for name, array in twin.told.arrays().items():
             array[...] = mine[name]
+        twin.histories = [list(history) for history in self.histories]
         return twin
 
-    def _copy(self, outputs: Outputs, where: Array) -> None:
+    def _take_down(self, outputs: Outputs, where: Array) -> None:
         theirs = outputs.arrays()
         for name, array in self.told.arrays().items():
             array[where] = theirs[name][where]
         self.told.outcomes[~self.told.ended] = 0.0  # outcomes are valid only where a copy has ended
+        for row in np.flatnonzero(where):
+            self.histories[row].append({name: array[row].copy() for name, array in self.told.arrays().items()})
 
 
-def require(holds: bool | np.bool_, message: str) -> None:
-    """Raise a ConformanceError with `message` unless the rule holds."""
-    if not holds:
-        raise ConformanceError(message)
-
-
-def require_equal(wanted: list[Frame], got: list[Frame], rule: str, rows: Sequence[tuple[int, int]]) -> None:
-    """Each pair (row in `wanted`, row in `got`) must tell the same, bit for bit, at every step of its episodes."""
-    for wanted_row, got_row in rows:
-        for wanted_frame, got_frame in zip(_of_copy(wanted, wanted_row), _of_copy(got, got_row), strict=False):
-            for name, value in wanted_frame.items():
+def require_equal(wanted: Sequence[History], got: Sequence[History], rule: str) -> None:
+    """Each copy must have been told the same, bit for bit."""
+    for copy, (mine, other) in enumerate(zip(wanted, got, strict=True)):
+        for moment, (row, other_row) in enumerate(zip(mine, other, strict=False)):
+            for name, value in row.items():
                 require(
-                    value.tobytes() == got_frame[name].tobytes(),
-                    f"{rule}: {name} of copy {wanted_row} differs; wanted {value.tolist()}, got {got_frame[name].tolist()}",
+                    value.tobytes() == other_row[name].tobytes(),
+                    f"{rule}: {name} of copy {copy} is {other_row[name].tolist()} at its reset or step {moment}, "
+                    f"wanted {value.tolist()} as in an undisturbed run",
                 )
+        require(len(mine) == len(other), f"{rule}: copy {copy} was told {len(other)} times, wanted {len(mine)}")
 
 
 def episode_hash(make: MakeWorld) -> str:
     """One sha256 over all that a world tells in some short random episodes."""
     world = make(COPIES)
-    frames = Driver(world, range(COPIES)).run(steps_for(world.spec))
     digest = hashlib.sha256()
-    for frame in frames:
-        for name, array in frame.items():
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+    for history in Driver(world).start().play(steps_for(world.spec)).histories:
+        for row in history:
+            for name, value in row.items():
+                digest.update(name.encode() + value.tobytes())
     return digest.hexdigest()
 
 
@@ -167,24 +175,12 @@ def fill_with_garbage(outputs: Outputs) -> None:
             array[...] = np.nan if np.issubdtype(array.dtype, np.floating) else 7
 
 
-def _of_copy(frames: list[Frame], row: int) -> list[Frame]:
-    """One copy's frames without the repeats that are recorded when another copy is reset."""
-    return [{name: array[row] for name, array in frame.items()} for frame in frames]
-
-
-def _uniforms(seeds: Array, counters: Array, count: int) -> Array:
-    """float64 [N, count] in (0, 1), keyed by seed and counter."""
-    noise = np.empty((len(seeds), 1, count), np.float32)
-    fill_action_noise(noise, seeds, counters[:, None], 0)
-    return noise[:, 0].astype(np.float64)
-
-
 def _random_actions(group: Group, noise: Array, mask: Array | None) -> Array:
-    """Uniform noise [N, A, size] as actions: of the legal ones for Discrete, within the bounds for Box."""
+    """Uniform noise [N, A, size] as actions: among the legal ones if Discrete, within the bounds if Box."""
     space = group.action
     if isinstance(space, spaces.Box):
         low, high = np.maximum(space.low, -10.0), np.minimum(space.high, 10.0)  # the bounds may be infinite
-        return (low + noise * (high - low)).astype(np.float32)
+        return np.asarray(low + noise * (high - low), np.float32)
     if isinstance(space, spaces.MultiDiscrete):
         return np.asarray(noise * space.nvec, np.int64)
     legal = np.ones((*noise.shape[:2], int(space.n)), bool) if mask is None else mask
