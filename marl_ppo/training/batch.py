@@ -177,6 +177,7 @@ def chunks(batch: Batch, shuffle: torch.Generator, num_minibatches: int, length:
     # [L, slots * S]: one column a chunk
     padded = padded.view(slots, length, -1).transpose(0, 1).flatten(1)
     valid = valid.view(slots, length, -1).transpose(0, 1).flatten(1)
+    padded = torch.where(valid, padded, padded[0])  # padding stands for a decision that there is
     filled = torch.nonzero(valid[0]).flatten()
     for part in filled[torch.randperm(len(filled), generator=shuffle)].tensor_split(num_minibatches):
         yield Minibatch(padded[:, part], valid[:, part], None, None)
