@@ -35,8 +35,8 @@ def decode_discrete(
             move, said = action, action
             if moves and speaks:
                 move, said = action % NUM_MOVES, action // NUM_MOVES
-            force[n, agent, 0] = strength * ((move == 2) - (move == 1)) if moves else 0.0
-            force[n, agent, 1] = strength * ((move == 4) - (move == 3)) if moves else 0.0
+            force[n, agent, 0] = strength * (int(move == 2) - int(move == 1)) if moves else 0.0
+            force[n, agent, 1] = strength * (int(move == 4) - int(move == 3)) if moves else 0.0
             if speaks:
                 for c in range(num_words):
                     message[n, agent, c] = 1.0 if c == said else 0.0

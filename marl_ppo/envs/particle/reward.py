@@ -165,7 +165,8 @@ def reward_tag(
             mine, fled = 0, 0.0
             for c in range(num_chasers):
                 mine += _touch(position, radius, n, num_chasers + p, c)
-                fled += np.sqrt(_squared_distance(position, n, num_chasers + p, c))
+                if shaping > 0.0:
+                    fled += np.sqrt(_squared_distance(position, n, num_chasers + p, c))
             touches += mine
             gaps += np.sqrt(_nearest_squared(position, n, num_chasers + p, 0, num_chasers))
             left = _leaving(position[n, num_chasers + p, 0]) + _leaving(position[n, num_chasers + p, 1])
@@ -175,8 +176,9 @@ def reward_tag(
             num_tagged += tally[n, 1 + p] > 0.0
 
         behind = 0.0
-        for c in range(num_chasers):
-            behind += np.sqrt(_nearest_squared(position, n, c, num_chasers, num_agents))
+        if shaping > 0.0:
+            for c in range(num_chasers):
+                behind += np.sqrt(_nearest_squared(position, n, c, num_chasers, num_agents))
         for c in range(num_chasers):
             chaser_reward[n, c] = TOUCH_REWARD * touches - shaping * behind
 

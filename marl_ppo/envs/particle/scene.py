@@ -34,7 +34,8 @@ def draw(scenario: Scenario, position: Array, message: Array, goal: Array) -> Sc
         Disc(key=name, x=float(x), y=float(y), radius=role.radius, team=role.team, label=name)
         for (name, role), (x, y) in zip(bodies, position[: scenario.num_agents], strict=True)
     )
-    reach = max(SMALLEST_VIEW, float(np.abs(position).max()) + scenario.landmark_radius)
+    largest = max(scenario.landmark_radius, *(role.radius for role in scenario.roles))
+    reach = max(SMALLEST_VIEW, float(np.abs(position).max()) + largest)
     said = [f"{name} says {_word(message[a])}" for a, (name, role) in enumerate(bodies) if role.speaks]
     return Scene(bounds=(-reach, -reach, reach, reach), primitives=(*landmarks, *agents), caption=", ".join(said))
 
