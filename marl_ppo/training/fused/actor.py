@@ -104,58 +104,81 @@ def _gradient(
     dual_clip: np.float32,
 ) -> tuple[float, float, float, float, float, float]:
     choices = net.widths[-1]
-    stride = -(-choices // LANES) * LANES
-    delta = net.deltas[-BLOCK * stride :]
     logprobs, probs = np.empty((choices, BLOCK), np.float32), np.empty((choices, BLOCK), np.float32)
-    entropy = np.empty(BLOCK, np.float32)
-    action, old, advantage = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    slope, loss, kl = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    ratios = np.empty(BLOCK, np.float32)
-    loss_sum, entropy_sum, kl_sum, clipped = 0.0, 0.0, 0.0, 0.0
-    ratio_min, ratio_max = np.inf, -np.inf
+    action, entropy, advantage = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    logratio, ratio = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    loss, slope = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    stats = (0.0, 0.0, 0.0, 0.0, np.inf, -np.inf)
+    # Many short loops, each over few arrays: that is what the compiler turns into vectors.
     for begin in range(0, len(rows), BLOCK):
         block = rows[begin : begin + BLOCK]
         n = len(block)
         gather(batch.inputs, block, net)
         forward(net, n)
-        for r in range(n):
-            row = block[r]
-            action[r], old[r], advantage[r] = batch.actions[row], batch.logprob[row], batch.advantages[row]
         _read_logits(net, batch.mask, block, logprobs)
         _log_softmax(logprobs, probs, entropy, n)
-
-        new = loss  # filled with the new log-probability first
-        for k in range(choices):
-            for r in range(n):
-                new[r] = logprobs[k, r] if action[r] == k else new[r]
         for r in range(n):
-            logratio = new[r] - old[r]
-            ratio = exp(logratio)
-            gain = ratio * advantage[r]
-            clipped_gain = min(max(ratio, _ONE - clip_coef), _ONE + clip_coef) * advantage[r]
-            surrogate = min(gain, clipped_gain)
-            follows = gain <= clipped_gain
-            bound = dual_clip * advantage[r] if advantage[r] < 0 else surrogate
-            follows = follows & (surrogate >= bound)
-            slope[r] = -weight * gain if follows else _ZERO
-            loss[r] = -max(surrogate, bound)
-            kl[r] = (ratio - _ONE) - logratio
-            ratios[r] = ratio
+            row = block[r]
+            action[r], logratio[r], advantage[r] = batch.actions[row], -batch.logprob[row], batch.advantages[row]
         for k in range(choices):
             for r in range(n):
-                p = probs[k, r]
-                chosen = _ONE if action[r] == k else _ZERO
-                towards_entropy = ent_coef * weight * p * (logprobs[k, r] + entropy[r])
-                delta[r * stride + k] = slope[r] * (chosen - p) + towards_entropy
+                logratio[r] += logprobs[k, r] if action[r] == k else _ZERO
+        for r in range(n):
+            ratio[r] = exp(logratio[r])
+        for r in range(n):
+            loss[r], slope[r] = _surrogate_loss(ratio[r], advantage[r], clip_coef, dual_clip)
+        for k in range(choices):
+            for r in range(n):
+                towards_action = slope[r] * ((_ONE if action[r] == k else _ZERO) - probs[k, r])
+                towards_entropy = ent_coef * probs[k, r] * (logprobs[k, r] + entropy[r])
+                probs[k, r] = weight * (towards_action + towards_entropy)
+        _write_deltas(net, probs, n)
         backward(net, n)
+        stats = _add_stats(stats, loss[:n], entropy[:n], logratio[:n], ratio[:n], clip_coef)
+    return stats
 
-        for r in range(n):
-            loss_sum += loss[r]
-            entropy_sum += entropy[r]
-            kl_sum += kl[r]
-            clipped += abs(ratios[r] - _ONE) > clip_coef
-            ratio_min, ratio_max = min(ratio_min, ratios[r]), max(ratio_max, ratios[r])
-    return loss_sum, entropy_sum, kl_sum, clipped, ratio_min, ratio_max
+
+@njit(cache=True, nogil=True, inline="always")
+def _surrogate_loss(
+    ratio: np.float32, advantage: np.float32, clip_coef: np.float32, dual_clip: np.float32
+) -> tuple[np.float32, np.float32]:
+    """The loss of one row, and its derivative with respect to the log-probability."""
+    gain = ratio * advantage
+    kept = _ONE - clip_coef if ratio < _ONE - clip_coef else ratio
+    kept = _ONE + clip_coef if ratio > _ONE + clip_coef else kept
+    surrogate = kept * advantage
+    surrogate = surrogate if surrogate < gain else gain
+    bound = dual_clip * advantage if advantage < 0 else surrogate
+    surrogate = bound if bound > surrogate else surrogate
+    return -surrogate, -gain if gain == surrogate else _ZERO
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc"}, error_model="numpy")
+def _add_stats(
+    stats: tuple[float, float, float, float, float, float],
+    loss: Array,
+    entropy: Array,
+    logratio: Array,
+    ratio: Array,
+    clip_coef: np.float32,
+) -> tuple[float, float, float, float, float, float]:
+    """Add a block's rows to the numbers of `ActorStats`; that `reassoc` lets sums be taken in any fixed order."""
+    losses, entropies, kl, clipped, low, high = _ZERO, _ZERO, _ZERO, 0, ratio[0], ratio[0]
+    for r in range(len(loss)):
+        losses += loss[r]
+        entropies += entropy[r]
+        kl += (ratio[r] - _ONE) - logratio[r]
+        clipped += abs(ratio[r] - _ONE) > clip_coef
+    for r in range(len(ratio)):
+        low, high = min(low, ratio[r]), max(high, ratio[r])
+    return (
+        stats[0] + losses,
+        stats[1] + entropies,
+        stats[2] + kl,
+        stats[3] + clipped,
+        min(stats[4], low),
+        max(stats[5], high),
+    )
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
@@ -190,15 +213,26 @@ def _read_logits(net: Net, mask: Array, block: Array, logits: Array) -> None:
     """The outputs of the rows `block` by choice, [K, BLOCK], those of illegal actions pushed down."""
     choices = len(logits)
     stride = -(-choices // LANES) * LANES
-    outputs = net.activations[-BLOCK * stride :]
+    outputs = net.activations[-BLOCK * stride :].reshape(BLOCK, stride)
     for r in range(len(block)):
         for k in range(choices):
-            logits[k, r] = outputs[r * stride + k]
+            logits[k, r] = outputs[r, k]
     if len(mask):
         for r in range(len(block)):
             for k in range(choices):
                 if not mask[block[r], k]:
                     logits[k, r] = FORBIDDEN_LOGIT
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write_deltas(net: Net, deltas: Array, n: int) -> None:
+    """The way back: derivatives [K, BLOCK] with respect to the logits of n rows."""
+    choices = len(deltas)
+    stride = -(-choices // LANES) * LANES
+    outputs = net.deltas[-BLOCK * stride :].reshape(BLOCK, stride)
+    for r in range(n):
+        for k in range(choices):
+            outputs[r, k] = deltas[k, r]
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")

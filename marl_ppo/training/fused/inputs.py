@@ -34,14 +34,19 @@ def gather(inputs: Inputs, rows: np.ndarray, net: Net) -> None:
     stride = -(-net.widths[0] // LANES) * LANES
     seats = len(inputs.index)
     shared_size, own_size = inputs.shared.shape[1], inputs.own.shape[1]
-    x = net.activations
     for r in range(len(rows)):
-        row, at = rows[r], r * stride
-        for i in range(shared_size):
-            x[at + i] = inputs.shared[row // seats, i]
-        at += shared_size
-        for i in range(own_size):
-            x[at + i] = inputs.own[row, i]
-        at += own_size
+        row = rows[r]
+        x = net.activations[r * stride : (r + 1) * stride]
+        if shared_size:
+            _copy(inputs.shared[row // seats], x)
+        if own_size:
+            _copy(inputs.own[row], x[shared_size:])
+        one_hot = x[shared_size + own_size :]
         for i in range(inputs.num_indices):
-            x[at + i] = np.float32(inputs.index[row % seats] == i)
+            one_hot[i] = np.float32(inputs.index[row % seats] == i)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _copy(source: np.ndarray, target: np.ndarray) -> None:
+    for i in range(len(source)):
+        target[i] = source[i]

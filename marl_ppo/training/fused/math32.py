@@ -1,7 +1,7 @@
 """exp, log and tanh in float32, of + - * / and bit operations alone, so that a loop over an array becomes vectors.
 
 The C library's functions take one number at a time, and cost more than the matrix products around them. Series have
-the coefficients anyone can write down. Errors measured: exp 6e-7 and log 2e-7 of the result, tanh 2e-7 absolute.
+the coefficients anyone can write down. Errors measured: exp and log 3e-7 of the result, tanh 2e-7 absolute.
 NaN stays NaN, so that a broken network shows.
 """
 
@@ -10,30 +10,30 @@ import math
 import numpy as np
 from numba import njit
 
-_ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)
+_ONE, _TWO = np.float32(1), np.float32(2)
 _PER_LN2 = np.float32(1 / math.log(2))
 _LN2 = np.float32(math.log(2))
-_LOWEST, _HIGHEST = np.float32(-127), np.float32(127)  # powers of two; the lowest has the bits of zero
+_LN2_HIGH = np.float32(355 / 512)  # few bits: times any power of two's number it is exact
+_LN2_LOW = np.float32(math.log(2) - 355 / 512)
+_LARGEST = np.float32(88)  # e^88 is just finite; e^-88 has the bits of zero
 _POSITIVE = 512  # added before rounding towards zero, which then is rounding down
 _EXPONENT_BIAS, _EXPONENT_BIT = np.int32(127), np.int32(23)
-_FRACTION_BITS, _HALF_BITS = np.int32(0x007F_FFFF), np.int32(0x3F00_0000)
-_SQRT_HALF_BITS = np.int32(0x3F35_04F3)
+_FRACTION_BITS, _SQRT_HALF_BITS = np.int32(0x007F_FFFF), np.int32(0x3F35_04F3)
 
-# 2^f = sum of (f ln 2)^n / n!; for |f| <= 1/2 the next term is under 2e-7
-_E1, _E2, _E3, _E4, _E5, _E6 = (np.float32(math.log(2) ** n / math.factorial(n)) for n in range(1, 7))
+# e^r = sum of r^n / n!; for |r| <= ln(2) / 2 the next term is under 2e-7
+_E2, _E3, _E4, _E5, _E6 = (np.float32(1 / math.factorial(n)) for n in range(2, 7))
 # ln((1 + s) / (1 - s)) = 2 (s + s^3/3 + s^5/5 + ...); for |s| <= 0.172 the next term is under 1e-9
 _L3, _L5, _L7, _L9 = (np.float32(2 / n) for n in (3, 5, 7, 9))
 
 
 @njit(cache=True, nogil=True, inline="always")
 def exp(x: np.float32) -> np.float32:
-    """e ** x; 0 below -88, and no more than 2 ** 127."""
-    y = x * _PER_LN2
-    y = _LOWEST if y < _LOWEST else y
-    y = _HIGHEST if y > _HIGHEST else y
-    n = np.int32(y + np.float32(_POSITIVE + 0.5)) - np.int32(_POSITIVE)
-    f = y - np.float32(n)
-    power = _ONE + f * (_E1 + f * (_E2 + f * (_E3 + f * (_E4 + f * (_E5 + f * _E6)))))
+    """e ** x, by 2 ** n * e ** r with |r| <= ln(2) / 2; 0 below -88, and no more than e ** 88."""
+    x = -_LARGEST if x < -_LARGEST else x
+    x = _LARGEST if x > _LARGEST else x
+    n = np.int32(x * _PER_LN2 + np.float32(_POSITIVE + 0.5)) - np.int32(_POSITIVE)
+    r = (x - np.float32(n) * _LN2_HIGH) - np.float32(n) * _LN2_LOW
+    power = _ONE + r * (_ONE + r * (_E2 + r * (_E3 + r * (_E4 + r * (_E5 + r * _E6)))))
     return power * np.int32((n + _EXPONENT_BIAS) << _EXPONENT_BIT).view(np.float32)
 
 

@@ -169,8 +169,9 @@ def _times_slope(delta: Array, activation: Array, relu: bool) -> None:
 def _add_rows(delta: Array, total: Array, rows: int) -> None:
     width = len(total)
     for row in range(rows):
+        added = delta[row * width : (row + 1) * width]
         for i in range(width):
-            total[i] += delta[row * width + i]
+            total[i] += added[i]
 
 
 @njit(cache=True, nogil=True, inline="always")
