@@ -32,22 +32,17 @@ def mlp(widths: tuple[int, ...], activation: str = "tanh", seed: int = 0) -> nn.
     return nn.Sequential(*modules[:-1])
 
 
-def layers(module: nn.Sequential) -> list[tuple[np.ndarray, np.ndarray]]:
-    linear = [part for part in module if isinstance(part, nn.Linear)]
-    return [(part.weight.detach().numpy(), part.bias.detach().numpy()) for part in linear]
+def parameters(module: nn.Sequential) -> np.ndarray:
+    return np.concatenate([parameter.detach().numpy().ravel() for parameter in module.parameters()])
 
 
-def no_gradient(module: nn.Sequential) -> list[tuple[np.ndarray, np.ndarray]]:
-    return [(np.zeros_like(weight), np.zeros_like(bias)) for weight, bias in layers(module)]
-
-
-def assert_same_gradient(gradient: list[tuple[np.ndarray, np.ndarray]], module: nn.Sequential) -> None:
-    """Up to 1e-5 of the largest number of each layer's gradient."""
-    plain = [part for part in module if isinstance(part, nn.Linear)]
-    for (weight, bias), layer in zip(gradient, plain, strict=True):
-        for fused, expected in ((weight, layer.weight.grad), (bias, layer.bias.grad)):
-            assert expected is not None
-            np.testing.assert_allclose(fused, expected.numpy(), rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
+def assert_same_gradient(gradient: np.ndarray, module: nn.Sequential) -> None:
+    """Up to 1e-5 of the largest number of each weight's or bias's gradient."""
+    ends = np.cumsum([parameter.numel() for parameter in module.parameters()])[:-1]
+    for fused, parameter in zip(np.split(gradient, ends), module.parameters(), strict=True):
+        expected = parameter.grad
+        assert expected is not None
+        np.testing.assert_allclose(fused, expected.numpy().ravel(), rtol=1e-4, atol=1e-5 * float(expected.abs().max()))
 
 
 def seat_inputs(obs: np.ndarray, num_agents: int = 1) -> Inputs:
@@ -177,7 +172,7 @@ def test_values_equal_the_modules(hidden: tuple[int, ...], activation: str) -> N
     """300 rows are two blocks and a part of one."""
     module = mlp((11, *hidden, 3), activation)
     critic = FusedCritic((11, *hidden, 3), activation)
-    critic.load(layers(module))
+    critic.load(parameters(module))
     inputs = critic_batch(300, 11, 3).inputs
     values = np.zeros((300, 3), np.float32)
 
@@ -224,8 +219,8 @@ def check_actor(
     coefs = {"clip_coef": 0.2, "ent_coef": 0.3, "dual_clip": dual_clip}
     expected = plain_actor_gradient(module, batch, rows, **coefs)
 
-    actor, gradient = FusedActor(widths, activation), no_gradient(module)
-    actor.load(layers(module))
+    actor, gradient = FusedActor(widths, activation), np.empty_like(parameters(module))
+    actor.load(parameters(module))
     stats = actor.gradient(batch, rows, gradient, weight=1 / num_rows, **coefs)
 
     assert_same_gradient(gradient, module)
@@ -242,8 +237,8 @@ def test_critic_gradient_equals_autograd(clipped: bool, huber_delta: float, agen
     coefs = {"weight": 0.5 / 333, "clip_coef": 0.3, "huber_delta": huber_delta}
     expected = plain_critic_gradient(module, batch, rows, **coefs)
 
-    critic, gradient = FusedCritic((13, 24, 16, agents), "tanh"), no_gradient(module)
-    critic.load(layers(module))
+    critic, gradient = FusedCritic((13, 24, 16, agents), "tanh"), np.empty_like(parameters(module))
+    critic.load(parameters(module))
     loss = critic.gradient(batch, rows, gradient, **coefs)
 
     assert_same_gradient(gradient, module)
@@ -258,7 +253,7 @@ def test_a_seat_can_see_what_its_copy_shares_its_own_obs_and_its_number() -> Non
     )
     module = mlp((9, 16, 1))
     critic = FusedCritic((9, 16, 1), "tanh")
-    critic.load(layers(module))
+    critic.load(parameters(module))
     values = np.zeros((80, 1), np.float32)
 
     critic.values(inputs, values)
@@ -274,7 +269,7 @@ def test_actions_are_where_the_noise_meets_the_cumulated_probabilities(masked: b
     noise = np.random.default_rng(2).random(500, np.float32)
     actions, logprob = np.zeros(500, np.int64), np.zeros(500, np.float32)
     actor = FusedActor((12, 24, 6), "tanh")
-    actor.load(layers(module))
+    actor.load(parameters(module))
 
     actor.act(batch.inputs, batch.mask, noise, actions, logprob)
 
@@ -293,7 +288,7 @@ def test_a_forbidden_action_is_never_taken_whatever_the_noise() -> None:
     noise = np.array([1e-30, 0.5, np.nextafter(np.float32(1), np.float32(0))], np.float32)
     actions, logprob = np.zeros(3, np.int64), np.ones(3, np.float32)
     actor = FusedActor((5, 8, 4), "tanh")
-    actor.load(layers(mlp((5, 8, 4))))
+    actor.load(parameters(mlp((5, 8, 4))))
 
     actor.act(inputs, mask, noise, actions, logprob)
 
@@ -306,15 +301,17 @@ def test_log_probabilities_of_acting_and_learning_are_the_same_floats() -> None:
     batch = actor_batch(500, 10, 6)
     actor = FusedActor((10, 24, 6), "tanh")
     module = mlp((10, 24, 6))
-    actor.load(layers(module))
+    actor.load(parameters(module))
     actor.act(batch.inputs, batch.mask, np.random.default_rng(0).random(500, np.float32), batch.actions, batch.logprob)
 
-    stats = actor.gradient(batch, np.arange(500)[::-1].copy(), no_gradient(module), weight=1.0, clip_coef=0.2, ent_coef=0.0)
+    stats = actor.gradient(
+        batch, np.arange(500)[::-1].copy(), np.empty_like(parameters(module)), weight=1.0, clip_coef=0.2, ent_coef=0.0
+    )
 
     assert (stats.ratio_min, stats.ratio_max, stats.approx_kl, stats.clipped) == (1.0, 1.0, 0.0, 0.0)
 
 
-def test_halves_of_a_minibatch_add_up_and_threads_do_not_disturb_one_another() -> None:
+def test_threads_do_not_disturb_one_another() -> None:
     """Two threads with a net each, many times over: the bytes of the calls one after the other."""
     module = mlp((10, 24, 6))
     batch = actor_batch(600, 10, 6)
@@ -322,11 +319,11 @@ def test_halves_of_a_minibatch_add_up_and_threads_do_not_disturb_one_another() -
 
     def learn(rows: np.ndarray, times: int) -> list[bytes]:
         actor, results = FusedActor((10, 24, 6), "tanh"), []
-        actor.load(layers(module))
+        actor.load(parameters(module))
         for _ in range(times):
-            gradient = no_gradient(module)
+            gradient = np.empty_like(parameters(module))
             actor.gradient(batch, rows, gradient, weight=1 / 600, clip_coef=0.2, ent_coef=0.1)
-            results.append(b"".join(weight.tobytes() + bias.tobytes() for weight, bias in gradient))
+            results.append(gradient.tobytes())
         return results
 
     alone = [learn(rows, times=1)[0] for rows in halves]
@@ -340,20 +337,21 @@ def test_halves_of_a_minibatch_add_up_and_threads_do_not_disturb_one_another() -
     assert beside == [{alone[0]}, {alone[1]}]
 
 
-def test_gradients_are_added_to_what_is_there() -> None:
-    """Halves of a minibatch and whole ones give one sum: 2 * half + 2 * other half = 2 * whole."""
+def test_gradients_of_a_minibatchs_parts_add_up() -> None:
+    """With the weight of the whole minibatch, and nothing left over from the call before."""
     module = mlp((10, 24, 2))
     batch = critic_batch(300, 10, 2)
-    critic, whole, halves = FusedCritic((10, 24, 2), "tanh"), no_gradient(module), no_gradient(module)
-    critic.load(layers(module))
+    critic = FusedCritic((10, 24, 2), "tanh")
+    critic.load(parameters(module))
 
-    critic.gradient(batch, np.arange(300), whole, weight=1.0)
-    for rows in (np.arange(150), np.arange(150, 300)):
-        critic.gradient(batch, rows, halves, weight=1.0)
+    def gradient(rows: np.ndarray) -> np.ndarray:
+        found = np.empty_like(parameters(module))
+        critic.gradient(batch, rows, found, weight=1 / 300)
+        return found
 
-    for (weight, bias), (half_weight, half_bias) in zip(whole, halves, strict=True):
-        np.testing.assert_allclose(half_weight, weight, rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(half_bias, bias, rtol=1e-4, atol=1e-4)
+    parts = gradient(np.arange(150)) + gradient(np.arange(150, 300))
+
+    np.testing.assert_allclose(parts, gradient(np.arange(300)), rtol=1e-4, atol=1e-6)
 
 
 def test_a_network_that_cannot_be_fused_is_refused() -> None:

@@ -18,7 +18,7 @@ from numba import njit
 
 from marl_ppo.training.fused.inputs import Inputs, gather
 from marl_ppo.training.fused.math32 import exp, log
-from marl_ppo.training.fused.mlp import BLOCK, Array, FusedMLP, Layers, Net, backward, forward
+from marl_ppo.training.fused.mlp import BLOCK, Array, FusedMLP, Net, backward, forward, take_gradient
 from marl_ppo.training.fused.tile import LANES
 
 FORBIDDEN_LOGIT = np.float32(-1e10)
@@ -60,29 +60,28 @@ class FusedActor(FusedMLP):
         self,
         batch: ActorBatch,
         rows: Array,
-        gradients: Layers,
+        gradient: Array,
         *,
         weight: float,
         clip_coef: float,
         ent_coef: float,
         dual_clip: float = np.inf,
     ) -> ActorStats:
-        """Add the gradient of `weight` times the summed loss of `rows` (int64 [B]) to `gradients`.
+        """Write the gradient of `weight` times the summed loss of `rows` (int64 [B]) to `gradient` (float32 [P]).
 
         `weight` is 1 / rows of the whole minibatch, so that parts of it can be added up. `dual_clip` bounds the loss
         of a bad action at that many times its advantage (Ye et al. 2020, arXiv:1912.09729).
         """
-        self.clear_gradient()
         stats = _gradient(
             self.net,
             batch,
             rows,
+            gradient,
             np.float32(weight),
             np.float32(clip_coef),
             np.float32(ent_coef),
             np.float32(dual_clip),
         )
-        self.add_gradient(gradients)
         return ActorStats(*stats)
 
     def act(self, inputs: Inputs, mask: Array, noise: Array, actions: Array, logprob: Array) -> None:
@@ -98,6 +97,7 @@ def _gradient(
     net: Net,
     batch: ActorBatch,
     rows: Array,
+    gradient: Array,
     weight: np.float32,
     clip_coef: np.float32,
     ent_coef: np.float32,
@@ -135,6 +135,7 @@ def _gradient(
         _write_deltas(net, probs, n)
         backward(net, n)
         stats = _add_stats(stats, loss[:n], entropy[:n], logratio[:n], ratio[:n], clip_coef)
+    take_gradient(net, gradient)
     return stats
 
 

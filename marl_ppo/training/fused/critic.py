@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from marl_ppo.training.fused.inputs import Inputs, gather
-from marl_ppo.training.fused.mlp import BLOCK, Array, FusedMLP, Layers, Net, backward, forward
+from marl_ppo.training.fused.mlp import BLOCK, Array, FusedMLP, Net, backward, forward, take_gradient
 from marl_ppo.training.fused.tile import LANES
 
 _ZERO, _HALF = np.float32(0), np.float32(0.5)
@@ -37,19 +37,19 @@ class FusedCritic(FusedMLP):
         self,
         batch: CriticBatch,
         rows: Array,
-        gradients: Layers,
+        gradient: Array,
         *,
         weight: float,
         clip_coef: float = np.inf,
         huber_delta: float = np.inf,
     ) -> float:
-        """Add the gradient of `weight` times the summed loss of `rows` (int64 [B]) to `gradients`; returns the sum.
+        """Write the gradient of `weight` times the summed loss of `rows` (int64 [B]) to `gradient` (float32 [P]).
 
-        `weight` is vf_coef / valid values of the whole minibatch, so that parts of it can be added up.
+        `weight` is vf_coef / valid values of the whole minibatch, so that parts of it can be added up. Returns the sum.
         """
-        self.clear_gradient()
-        loss: float = _gradient(self.net, batch, rows, np.float32(weight), np.float32(clip_coef), np.float32(huber_delta))
-        self.add_gradient(gradients)
+        loss: float = _gradient(
+            self.net, batch, rows, gradient, np.float32(weight), np.float32(clip_coef), np.float32(huber_delta)
+        )
         return loss
 
     def values(self, inputs: Inputs, values: Array) -> None:
@@ -59,11 +59,18 @@ class FusedCritic(FusedMLP):
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _gradient(
-    net: Net, batch: CriticBatch, rows: Array, weight: np.float32, clip_coef: np.float32, huber_delta: np.float32
+    net: Net,
+    batch: CriticBatch,
+    rows: Array,
+    gradient: Array,
+    weight: np.float32,
+    clip_coef: np.float32,
+    huber_delta: np.float32,
 ) -> float:
     agents = net.widths[-1]
     stride = -(-agents // LANES) * LANES
-    outputs, delta = net.activations[-BLOCK * stride :], net.deltas[-BLOCK * stride :]
+    outputs = net.activations[-BLOCK * stride :].reshape(BLOCK, stride)
+    deltas = net.deltas[-BLOCK * stride :].reshape(BLOCK, stride)
     all_valid, clips = len(batch.valid) == 0, len(batch.old_values) > 0
     loss_sum: Any = 0.0
     for begin in range(0, len(rows), BLOCK):
@@ -73,7 +80,7 @@ def _gradient(
         for r in range(len(block)):
             row = block[r]
             for a in range(agents):
-                value, target = outputs[r * stride + a], batch.returns[row, a]
+                value, target = outputs[r, a], batch.returns[row, a]
                 loss, slope = _value_loss(value - target, huber_delta)
                 if clips:
                     old = batch.old_values[row, a]
@@ -82,9 +89,10 @@ def _gradient(
                     if kept_loss > loss:
                         loss, slope = kept_loss, kept_slope if kept == value else _ZERO
                 counts = all_valid or batch.valid[row, a]
-                delta[r * stride + a] = weight * slope if counts else _ZERO
+                deltas[r, a] = weight * slope if counts else _ZERO
                 loss_sum += loss if counts else _ZERO
         backward(net, len(block))
+    take_gradient(net, gradient)
     return loss_sum
 
 
@@ -92,14 +100,14 @@ def _gradient(
 def _values(net: Net, inputs: Inputs, values: Array) -> None:
     agents = net.widths[-1]
     stride = -(-agents // LANES) * LANES
-    outputs = net.activations[-BLOCK * stride :]
+    outputs = net.activations[-BLOCK * stride :].reshape(BLOCK, stride)
     for begin in range(0, len(values), BLOCK):
         block = np.arange(begin, min(begin + BLOCK, len(values)))
         gather(inputs, block, net)
         forward(net, len(block))
         for r in range(len(block)):
             for a in range(agents):
-                values[begin + r, a] = outputs[r * stride + a]
+                values[begin + r, a] = outputs[r, a]
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -9,7 +9,10 @@ width    numbers per row before a layer or after the last one: inputs, hidden la
 padded   a width rounded up to whole vectors; what is beyond the width is 0 for ever
 net      arrays of one network and one thread: threads share no net
 
-Flat arrays hold layer after layer. Axes: L layers, BLOCK rows of a block.
+Flat arrays hold layer after layer. Outside, parameters and gradients are one array too: weight [out, in], then bias
+[out], of each layer, without padding, as a module of torch.nn.Linear layers lists them.
+
+Axes: L layers, P parameters, BLOCK rows of a block.
 """
 
 import itertools
@@ -24,8 +27,6 @@ from marl_ppo.training.fused.math32 import tanh
 from marl_ppo.training.fused.tile import LANES, ROWS, multiply, padded
 
 Array = np.ndarray
-Layers = Sequence[tuple[Array, Array]]
-"""weight float32 [out, in] and bias float32 [out] of each linear layer, as torch.nn.Linear has them"""
 BLOCK = 128
 
 
@@ -77,33 +78,46 @@ class FusedMLP:
             deltas=zeros(BLOCK * sum(sizes)),
             zeros=zeros(max(sizes)),
         )
-        self._weight = _views(self.net.weight, sizes)
-        self._weight_t = [
-            view.reshape(i, o) for view, i, o in zip(_views(self.net.weight_t, sizes), sizes, sizes[1:], strict=False)
-        ]
-        self._weight_grad = _views(self.net.weight_grad, sizes)
-        self._bias = np.split(self.net.bias, np.cumsum(sizes[1:-1]))
-        self._bias_grad = np.split(self.net.bias_grad, np.cumsum(sizes[1:-1]))
 
-    def load(self, layers: Layers) -> None:
-        """Copy the weights in; call it after every change of them."""
-        for layer, (weight, bias) in enumerate(layers):
-            outputs, inputs = weight.shape
-            self._weight[layer][:outputs, :inputs] = weight
-            self._weight_t[layer][:inputs, :outputs] = weight.T
-            self._bias[layer][:outputs] = bias
+    def load(self, parameters: Array) -> None:
+        """Copy the parameters (float32 [P]) in; call it after every change of them."""
+        _load(self.net, parameters)
 
-    def clear_gradient(self) -> None:
-        """Forget what `backward` has added up."""
-        self.net.weight_grad.fill(0)
-        self.net.bias_grad.fill(0)
 
-    def add_gradient(self, gradients: Layers) -> None:
-        """Add what `backward` has added up to `gradients`."""
-        for layer, (weight, bias) in enumerate(gradients):
-            outputs, inputs = weight.shape
-            weight += self._weight_grad[layer][:outputs, :inputs]
-            bias += self._bias_grad[layer][:outputs]
+@njit(cache=True, nogil=True, error_model="numpy")
+def _load(net: Net, parameters: Array) -> None:
+    at, weight_at, bias_at = 0, 0, 0
+    for layer in range(len(net.widths) - 1):
+        inputs, outputs = net.widths[layer], net.widths[layer + 1]
+        stride, stride_t = _padded(inputs), _padded(outputs)
+        size = stride * stride_t
+        weight = net.weight[weight_at : weight_at + size].reshape(stride_t, stride)
+        weight_t = net.weight_t[weight_at : weight_at + size].reshape(stride, stride_t)
+        for o in range(outputs):
+            row = parameters[at + o * inputs : at + (o + 1) * inputs]
+            for i in range(inputs):
+                weight[o, i] = row[i]
+                weight_t[i, o] = row[i]
+        at += inputs * outputs
+        net.bias[bias_at : bias_at + outputs] = parameters[at : at + outputs]
+        at, weight_at, bias_at = at + outputs, weight_at + size, bias_at + stride_t
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def take_gradient(net: Net, gradient: Array) -> None:
+    """Write what `backward` has added up to `gradient` (float32 [P]), and start anew."""
+    at, weight_at, bias_at = 0, 0, 0
+    for layer in range(len(net.widths) - 1):
+        inputs, outputs = net.widths[layer], net.widths[layer + 1]
+        stride, stride_t = _padded(inputs), _padded(outputs)
+        for o in range(outputs):
+            row = weight_at + o * stride
+            gradient[at : at + inputs] = net.weight_grad[row : row + inputs]
+            at += inputs
+        gradient[at : at + outputs] = net.bias_grad[bias_at : bias_at + outputs]
+        at, weight_at, bias_at = at + outputs, weight_at + stride * stride_t, bias_at + stride_t
+    net.weight_grad[:] = 0
+    net.bias_grad[:] = 0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -177,10 +191,3 @@ def _add_rows(delta: Array, total: Array, rows: int) -> None:
 @njit(cache=True, nogil=True, inline="always")
 def _padded(width: int) -> int:
     return -(-width // LANES) * LANES
-
-
-def _views(flat: Array, sizes: Sequence[int]) -> list[Array]:
-    """The [out, in] matrices of all layers in a flat array."""
-    shapes = list(zip(sizes[1:], sizes, strict=False))
-    parts = np.split(flat, np.cumsum([o * i for o, i in shapes])[:-1])
-    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]

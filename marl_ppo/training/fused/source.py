@@ -1,11 +1,9 @@
 """The hand-derived gradients as a source for the learner: the twin of PlainGradients for standard networks on the CPU."""
 
-from itertools import pairwise
-
 import numpy as np
 import torch
 from gymnasium import spaces
-from torch import Tensor
+from torch import Tensor, nn
 
 from marl_ppo.agents.actor_critic import ActorCritic
 from marl_ppo.agents.networks import NetworkConfig
@@ -14,7 +12,7 @@ from marl_ppo.training.batch import Batch, Minibatch
 from marl_ppo.training.fused.actor import ActorBatch, FusedActor
 from marl_ppo.training.fused.critic import CriticBatch, FusedCritic
 from marl_ppo.training.fused.inputs import Inputs
-from marl_ppo.training.fused.mlp import Array, Layers
+from marl_ppo.training.fused.mlp import Array
 from marl_ppo.training.gradients import Gradient, LossConfig, Targets
 
 
@@ -36,8 +34,7 @@ class FusedGradients:
 
     def __init__(self, policy: ActorCritic, network: NetworkConfig, threads: int) -> None:
         self._policy = policy
-        self._layers = self._own_layers()
-        actor, critic = (_widths(layers) for layers in self._layers)
+        actor, critic = (_widths(list(module.parameters())) for module in (policy.actor, policy.critic))
         activation = network.activation
         assert activation != "silu", "why_not_fused was not asked"
         self._actors = [FusedActor(actor, activation) for _ in range(threads)]
@@ -45,7 +42,8 @@ class FusedGradients:
 
     def begin(self, batch: Batch, targets: Targets, loss: LossConfig) -> None:
         self._loss = loss
-        self._layers = self._own_layers()  # anew, since whoever optimises may have moved the parameters
+        # Anew, since whoever optimises may have moved the parameters.
+        self._parameters = [_flat_views(module) for module in (self._policy.actor, self._policy.critic)]
         agents = batch.num_agents
         nothing = np.zeros((0, agents), np.float32)
         self._actor_batch = ActorBatch(
@@ -94,25 +92,24 @@ class FusedGradients:
     def gradient(self, part: Minibatch, thread: int, size: int) -> Gradient:
         loss = self._loss
         rows = part.rows.numpy()
-        actor_gradient, actor_views = _zeros_like(self._layers[0])
-        actor = self._actors[thread]
-        actor.load(self._layers[0])
+        actor, critic = self._actors[thread], self._critics[thread]
+        actor_parameters, critic_parameters = (np.concatenate(views) for views in self._parameters)
+        actor_gradient, critic_gradient = np.empty_like(actor_parameters), np.empty_like(critic_parameters)
+        actor.load(actor_parameters)
         stats = actor.gradient(
             self._actor_batch,
             rows,
-            actor_views,
+            actor_gradient,
             weight=1 / size,
             clip_coef=loss.clip_coef,
             ent_coef=loss.ent_coef,
             dual_clip=np.inf if loss.dual_clip is None else loss.dual_clip,
         )
-        critic_gradient, critic_views = _zeros_like(self._layers[1])
-        critic = self._critics[thread]
-        critic.load(self._layers[1])
+        critic.load(critic_parameters)
         value_loss = critic.gradient(
             self._critic_batch,
             rows if part.units is None else part.units.numpy(),
-            critic_views,
+            critic_gradient,
             weight=loss.vf_coef / size,
             clip_coef=np.inf if loss.value_clip is None else loss.value_clip,
             huber_delta=np.inf if loss.huber_delta is None else loss.huber_delta,
@@ -123,9 +120,6 @@ class FusedGradients:
             torch.from_numpy(critic_gradient),
             torch.tensor([*sums, stats.ratio_min, stats.ratio_max]),
         )
-
-    def _own_layers(self) -> tuple[Layers, Layers]:
-        return _layers(self._policy.actor.parameters()), _layers(self._policy.critic.parameters())
 
 
 def _by_unit(field: Tensor, batch: Batch) -> Tensor:
@@ -139,19 +133,9 @@ def _by_unit(field: Tensor, batch: Batch) -> Tensor:
     return torch.cat([by_step, carried])
 
 
-def _layers(parameters: object) -> Layers:
-    arrays = [parameter.detach().numpy() for parameter in parameters]  # type: ignore[attr-defined]
-    return list(zip(arrays[::2], arrays[1::2], strict=True))
+def _flat_views(module: nn.Module) -> list[Array]:
+    return [parameter.detach().numpy().reshape(-1) for parameter in module.parameters()]
 
 
-def _widths(layers: Layers) -> list[int]:
-    return [layers[0][0].shape[1], *(len(bias) for _, bias in layers)]
-
-
-def _zeros_like(layers: Layers) -> tuple[Array, Layers]:
-    """A flat zero gradient, and views of it in the layers' shapes."""
-    ends = np.cumsum([0, *(array.size for layer in layers for array in layer)])
-    flat = np.zeros(ends[-1], np.float32)
-    arrays = [array for layer in layers for array in layer]
-    views = [flat[a:b].reshape(array.shape) for (a, b), array in zip(pairwise(ends), arrays, strict=True)]
-    return flat, list(zip(views[::2], views[1::2], strict=True))
+def _widths(parameters: list[nn.Parameter]) -> list[int]:
+    return [parameters[0].shape[1], *(len(bias) for bias in parameters[1::2])]
