@@ -8,6 +8,7 @@ import pytest
 from marl_ppo.envs import make_world
 from marl_ppo.envs.kuhn.tree import CARDS, ROOT, KuhnNode
 from marl_ppo.envs.kuhn.world import Kuhn
+from marl_ppo.errors import WorldError
 from marl_ppo.evaluation.exact import expected_payoffs, information_sets, nash_conv
 
 TABLES = 64
@@ -111,6 +112,13 @@ def test_the_action_of_the_player_who_waits_is_not_read() -> None:
     assert (np.abs(world.outputs.rewards[0]) == 1).all()
     assert (world.outputs.metrics["bets"] == 0).all()
     assert (world.outputs.metrics["showdown"] == 1).all()
+
+
+def test_an_action_that_is_no_move_is_refused() -> None:
+    world, _ = dealt_world()
+
+    with pytest.raises(WorldError, match=r"must be 0 \(pass\) or 1 \(bet\), got \[7\]"):
+        world.step([np.full((TABLES, 2), 7)])
 
 
 def test_tree_has_six_information_sets_per_player() -> None:

@@ -23,6 +23,7 @@ from marl_ppo.envs.kuhn.scene import draw_table
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.seeds import uniform
 from marl_ppo.envs.world import Array, Group, Metric, World, WorldSpec
+from marl_ppo.errors import WorldError
 
 PASS, BET, NO_MOVE = 0, 1, -1
 CARDS = 3
@@ -73,7 +74,11 @@ class Kuhn(World):
         self._write(where)
 
     def _step(self, actions: Sequence[Array]) -> None:
-        play(self._moves, self._length, actions[0])
+        moves = actions[0][np.arange(self.num_envs), self._length % 2]
+        if ((moves != PASS) & (moves != BET)).any():
+            raise WorldError(f"step: actions of players on turn must be 0 (pass) or 1 (bet), got {np.unique(moves)}")
+        self._moves[np.arange(self.num_envs), self._length] = moves
+        self._length += 1
         self._write(np.ones(self.num_envs, bool))
 
     def _write(self, where: Array) -> None:
@@ -119,14 +124,6 @@ def deal(cards: Array, moves: Array, length: Array, seeds: Array, where: Array) 
             cards[n, 1] = (first + 1 + way % 2) % CARDS
             moves[n, :] = NO_MOVE
             length[n] = 0
-
-
-@njit(cache=True, nogil=True)
-def play(moves: Array, length: Array, actions: Array) -> None:
-    """Whose turn it is makes a move; the other's action is not read."""
-    for n in range(length.shape[0]):
-        moves[n, length[n]] = actions[n, length[n] % 2]
-        length[n] += 1
 
 
 @njit(cache=True, nogil=True)
