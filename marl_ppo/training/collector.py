@@ -129,10 +129,13 @@ class Collector:
                     if student is not None:
                         self._record(student, decided, step, copies)
                 play.world.bind(outputs[step + 2])
-                ended = play.advance().ended
-                if ended.any() or any(edges.any() for edges in play.world.outputs.truncations):
-                    self._value_truncated(play, step, copies)
-                play.reset_ended()
+                reached = play.advance()
+                if any(edges.any() for edges in reached.truncations):
+                    self._value_truncated(step, copies)
+                if reached.ended.any():
+                    play.world.bind(self._store.fresh[shard][step + 2])
+                    play.reset_ended()
+                    play.world.bind(outputs[step + 2])
 
     def _record(self, student: Student, decided: Decided, step: int, copies: slice) -> None:
         experience = student.experience
@@ -159,7 +162,7 @@ class Collector:
                 experience.critic_memory[at] = student.memory[own]
                 student.memory[own] = memory
 
-    def _value_truncated(self, play: Play, step: int, copies: slice) -> None:
+    def _value_truncated(self, step: int, copies: slice) -> None:
         """V(final_obs), before a reset overwrites it."""
         for student in self._students.values():
             experience = student.experience

@@ -8,7 +8,7 @@ seat    n * A + a, one of S = N * A; the flat index of a decision is `row * S + 
 what one learning policy decided. Axes: R = T + 2 rows, N copies, A agents, S seats, M memory.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from marl_ppo.ppo.decisions import OpenDecisions
 
 
 class StepStore:
-    """The world's arrays over one rollout. `outputs[shard][row]` is what to bind before the step that leads to `row`.
+    """The world's arrays over one rollout. `outputs[shard][row]` is what to bind before the step that leads to `row`,
+    `fresh[shard][row]` before a reset after it: the same, but for rewards and edges, which a reset must not wipe out.
 
     A reward and an edge lie in the row of the obs that came with them: those of step t in row t + 2.
     """
@@ -43,6 +44,7 @@ class StepStore:
         self.truncations = tuple(map(stored, whole.truncations))
         self.state = stored(whole.state)
         self.outputs = [self._outputs(part) for part in shards]
+        self.fresh = [[_without_past(row) for row in rows] for rows in self.outputs]
 
     def shared(self, kind: str, row: int | slice, copies: slice | Tensor = slice(None)) -> Tensor:
         """What all seats of a copy share, `joint` obs or `state`: [copies, size], or [rows, N, size] for many rows."""
@@ -99,6 +101,20 @@ class StepStore:
             )
 
         return [at(row) for row in range(self.num_steps + 2)]
+
+
+def _without_past(outputs: Outputs) -> Outputs:
+    """The same arrays, but scratch ones for what belongs to the step before."""
+
+    def scratch(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(np.zeros_like(array) for array in arrays)
+
+    return replace(
+        outputs,
+        rewards=scratch(outputs.rewards),
+        terminations=scratch(outputs.terminations),
+        truncations=scratch(outputs.truncations),
+    )
 
 
 @dataclass(slots=True)
