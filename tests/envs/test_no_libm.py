@@ -25,7 +25,7 @@ INEXACT = (
 )
 LIBRARY_CALL = re.compile(rf"call [^@\n]*@(?:llvm\.|numba_|_*)(?:{INEXACT})f?(?:\.[a-z0-9.]+)?\(")
 LOOSE_MATHS = re.compile(r"= f(?:add|sub|mul|div|neg) [a-z ]*(?:fast|contract|reassoc|arcp|afn)\b")
-FUSED = re.compile(r"\bvf(?:n?m)(?:add|sub)")
+FUSED = re.compile(r"\bv?fn?m(?:add|sub)")
 
 
 def faults(kernel: Dispatcher, signature: Any) -> list[str]:

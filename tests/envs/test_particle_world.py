@@ -244,16 +244,23 @@ def test_continuous_actions_are_clipped_to_their_box() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "wrong", "shown"),
-    [("discrete", 50, "50"), ("discrete", -1, "-1"), ("multi_discrete", [1, 10], r"\[ 1 10\]")],
+    ("world_id", "action", "wrong", "message"),
+    [
+        ("reference", "discrete", 50, "agent_0 of copy 1 chose 50, not in Discrete"),
+        ("reference", "discrete", -1, "agent_0 of copy 1 chose -1, not in Discrete"),
+        ("reference", "multi_discrete", [1, 10], r"agent_0 of copy 1 chose \[ 1 10\], not in MultiDiscrete"),
+        ("speaker_listener", "discrete", 5, "listener_0 of copy 1 chose 5, not in Discrete"),
+    ],
 )
-def test_an_action_outside_its_space_is_refused_and_moves_nothing(action: str, wrong: Any, shown: str) -> None:
-    world = make_world("reference", num_envs=2, action=action)
+def test_an_action_outside_its_space_is_refused_and_changes_nothing(
+    world_id: str, action: str, wrong: Any, message: str
+) -> None:
+    world = make_world(world_id, num_envs=2, action=action)
     world.reset(seeds(2))
     before = world.snapshot()
     actions = stay(world)
-    actions[0][1, 0] = wrong
-    with pytest.raises(WorldError, match=f"agent_0 of copy 1 chose {shown}, not in"):
+    actions[-1][1, 0] = wrong
+    with pytest.raises(WorldError, match=message):
         world.step(actions)
 
     assert all((before[name] == array).all() for name, array in world.snapshot().items())

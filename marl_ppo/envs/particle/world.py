@@ -123,6 +123,7 @@ class ParticleWorld(World):
         self.tick = np.zeros(num_envs, np.int64)
         self._tally = np.zeros((num_envs, scenario.num_tallies))
         self._force = np.zeros_like(self.velocity)
+        self._said = np.zeros_like(self.message)
         self._all_copies = np.ones(num_envs, bool)
 
     def scene(self, copy: int) -> Scene:
@@ -172,6 +173,7 @@ class ParticleWorld(World):
             _mark_seats(out.ended, out.terminations[g], out.truncations[g], out.alive[g], out.acting[g])
 
     def _decode(self, group_actions: Sequence[Array]) -> None:
+        """Actions to forces and messages; where one is refused, no state has changed yet."""
         first = 0
         for group, role, array in zip(self.spec.groups, self.scenario.roles, group_actions, strict=True):
             decode = decode_discrete
@@ -180,13 +182,14 @@ class ParticleWorld(World):
                 decode = decode_continuous
             elif isinstance(group.action, spaces.MultiDiscrete):
                 flat = flatten(array, group.action.nvec)
-            wrong = decode(flat, first, role.moves, role.speaks, role.strength, self._force, self.message)
+            wrong = decode(flat, first, role.moves, role.speaks, role.strength, self._force, self._said)
             if wrong >= 0:
                 copy, agent = divmod(wrong, len(group.agents))
                 raise WorldError(
                     f"step: {group.agents[agent]} of copy {copy} chose {array[copy, agent]}, not in {group.action}"
                 )
             first += len(group.agents)
+        self.message[:] = self._said
 
     def _observe(self, where: Array) -> None:
         obs = tuple(leaves["vector"] for leaves in self.outputs.obs)
