@@ -159,7 +159,7 @@ def test_no_source_file_draws_from_a_global_generator(path: Path) -> None:
     ],
 )
 def test_the_scan_finds_global_draws(line: str) -> None:
-    assert len(list(global_draws(line))) == 1
+    assert list(global_draws(line)) != []
 
 
 @pytest.mark.parametrize(
