@@ -46,11 +46,12 @@ def arrange(size: tuple[int, int], num_cells: int) -> Layout:
         panel = (margin, top, width - 2 * margin, rows * line)
         board_right, board_bottom = width, top
     cell_width = panel[2] // columns
+    gap = 2 * text_px if columns > 1 else 0
     return Layout(
         board=(margin, margin, max(1, board_right - 2 * margin), max(1, board_bottom - margin - line)),
         caption=(margin, board_bottom - line, max(1, board_right - 2 * margin), line),
         cells=tuple(
-            (panel[0] + (i % columns) * cell_width, panel[1] + (i // columns) * line, cell_width, line)
+            (panel[0] + (i % columns) * cell_width, panel[1] + (i // columns) * line, cell_width - gap, line)
             for i in range(num_cells)
         ),
         text_px=text_px,

@@ -12,6 +12,8 @@ EDGE: Colour = (52, 60, 77)
 SCENERY: Colour = (112, 123, 145)
 TEXT: Colour = (229, 233, 240)
 QUIET: Colour = (139, 149, 170)
+LABEL: Colour = (186, 194, 209)
+"""words beside a body"""
 INK: Colour = (13, 16, 22)
 """text on a bright body"""
 

@@ -16,7 +16,7 @@ from marl_ppo.viewer.layout import Layout, Rect, View, arrange
 from marl_ppo.viewer.lettering import Lettering
 from marl_ppo.viewer.palette import Colour
 from marl_ppo.viewer.pictures import PICTURES
-from marl_ppo.viewer.shapes import draw_shapes, new_ground
+from marl_ppo.viewer.shapes import Canvas
 from marl_ppo.viewer.window import Window
 
 SMALLEST_PICTURE_PX = 64
@@ -27,13 +27,13 @@ _HALO = ((-1, 0), (1, 0), (0, -1), (0, 1))  # where the dark copies behind a lab
 class Renderer:
     """Draws scenes of one size, with a panel that names the teams and holds the HUD lines.
 
-        renderer = Renderer(size=(640, 480), teams=("chasers", "prey"))
+        renderer = Renderer(size=(720, 480), teams=("chasers", "prey"))
         pixels = renderer.frame(world.scene(0), hud=("step: 12", "return: -3.2"))
 
     A HUD line "name: value" is set in two columns, an empty one is a gap. Equal arguments give equal bytes.
     """
 
-    def __init__(self, size: tuple[int, int] = (640, 480), *, teams: Sequence[str] = (), title: str = "") -> None:
+    def __init__(self, size: tuple[int, int] = (720, 480), *, teams: Sequence[str] = (), title: str = "") -> None:
         if min(size) < SMALLEST_PICTURE_PX:
             raise ConfigError(f"a picture must be at least {SMALLEST_PICTURE_PX} pixels each way, got size={size}")
         self.size = size
@@ -41,7 +41,7 @@ class Renderer:
         self.teams = tuple(teams)
         self.title = title
         self._letters = Lettering()
-        self._ground: tuple[object, Any] = (None, None)
+        self._canvas = Canvas()
         self._window: Window | None = None
 
     def frame(self, scene: Scene, hud: Sequence[str] = ()) -> "np.ndarray[Any, np.dtype[np.uint8]]":
@@ -77,7 +77,7 @@ class Renderer:
         view = View.fit(scene, layout.board)
         picture = pygame.Surface(self.size, 0, 32)
         picture.fill(palette.PAGE)
-        picture.blit(draw_shapes(self._ground_for(scene, view), scene, view), view.rect[:2])
+        picture.blit(self._canvas.draw_board(scene, view), view.rect[:2])
         picture.set_clip(view.rect)
         self._write_words(picture, scene, view)
         picture.set_clip(None)
@@ -86,13 +86,6 @@ class Renderer:
             picture.blit(caption, caption.get_rect(center=pygame.Rect(layout.caption).center))
         self._write_panel(picture, layout, lines)
         return picture
-
-    def _ground_for(self, scene: Scene, view: View) -> Any:
-        """The empty board, drawn anew only when bounds or size change."""
-        key = (scene.bounds, view.rect)
-        if self._ground[0] != key:
-            self._ground = (key, new_ground(scene, view))
-        return self._ground[1]
 
     def _write_words(self, picture: Any, scene: Scene, view: View) -> None:
         for primitive in scene.primitives:
@@ -118,16 +111,18 @@ class Renderer:
         colour, alpha = palette.team_colour(body.team), getattr(body, "alpha", 1.0)
         filled = getattr(body, "filled", True)
         ground = palette.mixed(palette.BOARD, colour, alpha if filled else 0.0)
-        size_px = min(round(height * scale * 0.4), _LARGEST_LABEL_PX)
+        middle, small_px = (round(centre[0]), round(centre[1])), round(min(self.size) / 42)
+        size_px, room = min(round(height * scale * 0.4), _LARGEST_LABEL_PX), width * scale * 0.85
         text = self._letters.render(words, size_px, palette.legible_on(ground))
-        middle = (round(centre[0]), round(centre[1]))
-        if text.get_width() <= width * scale * 0.85:
+        if text.get_width() > room and (fitting_px := int(size_px * room / text.get_width())) >= small_px:
+            text = self._letters.render(words, fitting_px, palette.legible_on(ground))
+        if text.get_width() <= room:
             picture.blit(_with_alpha(text, alpha), text.get_rect(center=middle))
             return
-        size_px = round(min(self.size) / 42)
-        text = self._letters.render(words, size_px, palette.QUIET)
-        halo = self._letters.render(words, size_px, palette.PAGE)
+        text = self._letters.render(words, small_px, palette.LABEL)
+        halo = self._letters.render(words, small_px, palette.PAGE)
         place = text.get_rect(midtop=(middle[0], round(centre[1] + height * scale / 2) + 1))
+        place = place.clamp(picture.get_clip())
         for shift in _HALO:
             picture.blit(_with_alpha(halo, alpha), place.move(shift))
         picture.blit(_with_alpha(text, alpha), place)
@@ -148,28 +143,21 @@ class Renderer:
             if i == 0 and self.title:
                 self._write(picture, words, cell, size_px, palette.TEXT, bold=True)
             elif team is not None:
-                swatch = self._swatch(team, size_px)
+                swatch = self._canvas.draw_swatch(team, size_px)
                 picture.blit(swatch, swatch.get_rect(center=(left + size_px // 2, top + height // 2)))
                 shift = round(size_px * 1.5)
                 self._write(picture, words, (left + shift, top, width - shift, height), size_px, palette.TEXT)
             elif not colon:
                 self._write(picture, words, cell, size_px, palette.TEXT)
             else:
-                self._write(picture, name, cell, size_px, palette.QUIET)
-                room = self._letters.render(name + "  ", size_px, palette.QUIET).get_width()
-                shift = min(max(room, 6 * size_px), width)
-                self._write(picture, value, (left + shift, top, width - shift, height), size_px, palette.TEXT)
+                number = self._letters.render(value, size_px, palette.TEXT, room=width)
+                picture.blit(number, number.get_rect(midright=(left + width, top + height // 2)))
+                room = (left, top, max(0, width - number.get_width() - size_px), height)
+                self._write(picture, name.replace("_", " "), room, size_px, palette.QUIET)
 
     def _write(self, picture: Any, words: str, cell: Rect, size_px: int, colour: Colour, bold: bool = False) -> None:
         text = self._letters.render(words, size_px, colour, bold=bold, room=cell[2])
         picture.blit(text, text.get_rect(midleft=(cell[0], cell[1] + cell[3] // 2)))
-
-    def _swatch(self, team: int, size_px: int) -> Any:
-        """A dot in the team's colour for the legend, drawn like the team's discs."""
-        scene = Scene(bounds=(-1, -1, 1, 1), primitives=(Disc(key="", x=0, y=0, radius=0.85, team=team),))
-        ground = pygame.Surface((3 * size_px, 3 * size_px), 0, 32)
-        ground.fill(palette.PAGE)
-        return draw_shapes(ground, scene, View.fit(scene, (0, 0, size_px, size_px)))
 
 
 def _words(primitive: Disc | Box | Sprite | Text) -> str:

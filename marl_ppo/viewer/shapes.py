@@ -1,7 +1,7 @@
 """Discs, boxes, lines and sprites drawn with pygame, far larger than they will be seen.
 
 pygame draws hard edges at whole pixels. Drawn `SUPERSAMPLING` times larger and then shrunk, edges come out smooth and
-slow motion advances by a third of a pixel.
+slow motion advances by a quarter of a pixel.
 """
 
 import math
@@ -15,55 +15,76 @@ import pygame
 from marl_ppo.envs.scene import Box, Disc, Line, Primitive, Scene, Sprite, Text
 from marl_ppo.viewer import palette
 from marl_ppo.viewer.layout import View, grid_step
+from marl_ppo.viewer.palette import Colour
 from marl_ppo.viewer.pictures import PICTURES
 
-SUPERSAMPLING = 3
+SUPERSAMPLING = 4  # a power of two: pygame rounds colours down a little when it shrinks by others
+_CORNER = 6 * SUPERSAMPLING  # radius of the board's corners
 _RIM_SHADE = 0.45  # how much darker the outline of a body is
 _FAR_PX = 30_000  # farther out than any picture; pygame's numbers overflow somewhere beyond
 
 
-def new_ground(scene: Scene, view: View) -> Any:
-    """The empty board with a grid at round distances of the world: a supersampled Surface."""
-    width, height = view.rect[2] * SUPERSAMPLING, view.rect[3] * SUPERSAMPLING
-    large = _enlarged(view)
-    ground = pygame.Surface((width, height), 0, 32)
-    ground.fill(palette.PAGE)
-    corner = 6 * SUPERSAMPLING
-    pygame.draw.rect(ground, palette.BOARD, (0, 0, width, height), border_radius=corner)
+class Canvas:
+    """Draws boards. It keeps its memory, since to allocate a large picture takes longer than to fill it."""
+
+    def __init__(self) -> None:
+        self._large: Any = None
+
+    def draw_board(self, scene: Scene, view: View) -> Any:
+        """A Surface of the size of `view.rect`: a board with a grid, and on it all of `scene` but its words."""
+        large = self._cleared(view, palette.PAGE)
+        pygame.draw.rect(large, palette.BOARD, large.get_rect(), border_radius=_CORNER)
+        enlarged = replace(view, scale=view.scale * SUPERSAMPLING)
+        _draw_grid(large, scene, enlarged)
+        pygame.draw.rect(large, palette.EDGE, large.get_rect(), SUPERSAMPLING, border_radius=_CORNER)
+        _draw_shapes(large, scene, enlarged)
+        return pygame.transform.smoothscale(large, view.rect[2:])
+
+    def draw_swatch(self, team: int, size_px: int) -> Any:
+        """A square with a dot in the team's colour, drawn like the team's discs."""
+        scene = Scene(bounds=(-1, -1, 1, 1), primitives=(Disc(key="", x=0, y=0, radius=0.85, team=team),))
+        view = View.fit(scene, (0, 0, size_px, size_px))
+        large = pygame.Surface((size_px * SUPERSAMPLING, size_px * SUPERSAMPLING), 0, 32)
+        large.fill(palette.PAGE)
+        _draw_shapes(large, scene, replace(view, scale=view.scale * SUPERSAMPLING))
+        return pygame.transform.smoothscale(large, (size_px, size_px))
+
+    def _cleared(self, view: View, colour: Colour) -> Any:
+        size = (view.rect[2] * SUPERSAMPLING, view.rect[3] * SUPERSAMPLING)
+        if self._large is None or self._large.get_size() != size:
+            self._large = pygame.Surface(size, 0, 32)
+        self._large.fill(colour)
+        return self._large
+
+
+def _draw_grid(canvas: Any, scene: Scene, view: View) -> None:
+    """Lines at round distances of the world."""
+    width, height = canvas.get_size()
     left, bottom, right, top = scene.bounds
     step = grid_step(max(right - left, top - bottom))
     for i in range(math.floor(left / step) + 1, math.ceil(right / step)):
-        x, _ = large.point(i * step, 0.0)
-        pygame.draw.line(ground, palette.GRID, (x, 0), (x, height), SUPERSAMPLING)
+        x, _ = view.point(i * step, 0.0)
+        canvas.fill(palette.GRID, (round(x), 0, SUPERSAMPLING, height))
     for i in range(math.floor(bottom / step) + 1, math.ceil(top / step)):
-        _, y = large.point(0.0, i * step)
-        pygame.draw.line(ground, palette.GRID, (0, y), (width, y), SUPERSAMPLING)
-    pygame.draw.rect(ground, palette.EDGE, (0, 0, width, height), SUPERSAMPLING, border_radius=corner)
-    return ground
+        _, y = view.point(0.0, i * step)
+        canvas.fill(palette.GRID, (0, round(y), width, SUPERSAMPLING))
 
 
-def draw_shapes(ground: Any, scene: Scene, view: View) -> Any:
-    """A Surface of the size of `view.rect`: all but the words of `scene` on `ground`, which is left as it was."""
-    canvas, large = ground.copy(), _enlarged(view)
+def _draw_shapes(canvas: Any, scene: Scene, view: View) -> None:
     for primitive in scene.primitives:
-        touched = _extent(primitive, large).clip(canvas.get_rect())
+        touched = _extent(primitive, view).clip(canvas.get_rect())
         if not touched:
             continue
         with _faded(canvas, touched, getattr(primitive, "alpha", 1.0)):
             match primitive:
                 case Disc():
-                    _draw_disc(canvas, primitive, large)
+                    _draw_disc(canvas, primitive, view)
                 case Box():
-                    _draw_box(canvas, primitive, large)
+                    _draw_box(canvas, primitive, view)
                 case Line():
-                    _draw_line(canvas, primitive, large)
+                    _draw_line(canvas, primitive, view)
                 case Sprite():
-                    _draw_sprite(canvas, primitive, large)
-    return pygame.transform.smoothscale(canvas, view.rect[2:])
-
-
-def _enlarged(view: View) -> View:
-    return replace(view, scale=view.scale * SUPERSAMPLING)
+                    _draw_sprite(canvas, primitive, view)
 
 
 @contextmanager
@@ -116,7 +137,7 @@ def _draw_disc(canvas: Any, disc: Disc, view: View) -> None:
         pygame.draw.circle(canvas, palette.mixed(colour, palette.PAGE, _RIM_SHADE), centre, radius)
         pygame.draw.circle(canvas, colour, centre, max(radius - rim, 1))
     else:
-        pygame.draw.circle(canvas, colour, centre, radius, rim)
+        pygame.draw.circle(canvas, colour, centre, radius, round(1.6 * rim))
 
 
 def _draw_box(canvas: Any, box: Box, view: View) -> None:
