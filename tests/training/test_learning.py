@@ -24,17 +24,20 @@ def final_metric(config: TrainConfig, metric: str) -> float:
 
 
 def kuhn_nash_conv(config: TrainConfig) -> float:
-    """Of the policy at the end of a run."""
+    """Of the policy averaged over the second half of a run: the last one circles around the equilibrium."""
     nodes = information_sets(ROOT)
-    with Trainer(config) as trainer:
-        for _ in range(config.num_updates):
-            trainer.train_once()
+    obs = torch.from_numpy(np.stack([node.obs for node in nodes.values()]))
+    zeros = torch.zeros(len(nodes), dtype=torch.int64)
+    strategies = []
+    with Trainer(config) as trainer, torch.no_grad():
         actor = trainer.setup.students["players"].policy.actor
-        obs = torch.from_numpy(np.stack([node.obs for node in nodes.values()]))
-        zeros = torch.zeros(len(nodes), dtype=torch.int64)
-        with torch.no_grad():
-            logits, _ = actor(obs, zeros, zeros.bool(), torch.zeros(len(nodes), 0))
-    return nash_conv(ROOT, dict(zip(nodes, logits.softmax(-1).numpy(), strict=True)))
+        for update in range(config.num_updates):
+            with torch.enable_grad():
+                trainer.train_once()
+            if 2 * update >= config.num_updates:
+                logits, _ = actor(obs, zeros, zeros.bool(), torch.zeros(len(nodes), 0))
+                strategies.append(logits.softmax(-1).numpy())
+    return nash_conv(ROOT, dict(zip(nodes, np.mean(strategies, axis=0), strict=True)))
 
 
 def probe(
@@ -71,11 +74,12 @@ def test_the_independent_critic_learns_the_best_arm_and_a_policy_with_no_learnin
 
 @pytest.mark.parametrize("action", ["continuous", "multi_discrete"])
 def test_other_action_heads_learn_the_best_arm(action: str) -> None:
-    """The same world, its answer a number or a pair of choices; the control learns nothing."""
-    learns = probe("bandit", 80, num_steps=4, world_config={"action": action})
-    control = probe("bandit", 80, num_steps=4, world_config={"action": action}, ppo={"learning_rate": 1e-9})
+    """The same world, its answer two numbers or a pair of choices; the control learns nothing."""
+    ppo = {"learning_rate": 1e-2, "ent_coef": 0.0}
+    learns = probe("bandit", 150, num_steps=4, world_config={"action": action}, ppo=ppo)
+    control = probe("bandit", 150, num_steps=4, world_config={"action": action}, ppo={"learning_rate": 1e-9})
 
-    assert final_metric(learns, "metric/success") >= 0.85
+    assert final_metric(learns, "metric/success") >= 0.95
     assert final_metric(control, "metric/success") <= 0.5
 
 
@@ -102,8 +106,8 @@ def test_agents_that_wait_between_decisions_learn() -> None:
 
 
 def test_turns_and_masks_approach_the_equilibrium_of_kuhn_poker() -> None:
-    """NashConv of the uniform policy is .917; self-play with an entropy bonus comes below .3, hardly trained it does not."""
-    settings = {"num_envs": 512, "ppo": {"ent_coef": 0.1, "ent_coef_final": 0.01, "gamma": 1.0, "learning_rate": 2e-3}}
+    """NashConv of the uniform policy is .917; self-play with an entropy bonus comes below .2 on average, hardly trained it does not."""
+    settings = {"num_envs": 512, "ppo": {"ent_coef": 0.1, "gamma": 1.0, "learning_rate": 1e-3}}
 
-    assert kuhn_nash_conv(probe("kuhn", 150, **settings)) <= 0.3
+    assert kuhn_nash_conv(probe("kuhn", 300, **settings)) <= 0.2
     assert kuhn_nash_conv(probe("kuhn", 1, **settings)) >= 0.5

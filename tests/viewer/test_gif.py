@@ -19,7 +19,7 @@ SIZE = (160, 120)
 
 def frames(count: int) -> list[Frame]:
     renderer = Renderer(SIZE)
-    return [renderer.frame(scene(disc_at(i / 20))) for i in range(count)]
+    return [renderer.frame(scene(disc_at(i / 40 - 0.8))) for i in range(count)]
 
 
 def test_a_gif_has_every_frame_for_its_time_and_loops(tmp_path: Path) -> None:
