@@ -106,7 +106,7 @@ def test_agents_that_wait_between_decisions_learn() -> None:
 
 
 def test_turns_and_masks_approach_the_equilibrium_of_kuhn_poker() -> None:
-    """NashConv of the uniform policy is .917; self-play with an entropy bonus comes below .2 on average, hardly trained it does not."""
+    """NashConv of the uniform policy is .917; self-play with an entropy bonus comes below .2, hardly trained it does not."""
     settings = {"num_envs": 512, "ppo": {"ent_coef": 0.1, "gamma": 1.0, "learning_rate": 1e-3}}
 
     assert kuhn_nash_conv(probe("kuhn", 300, **settings)) <= 0.2
