@@ -8,7 +8,7 @@ With probabilities p of the logits z, entropy H, ratio = p_new(action) / p_old(a
 
 The loops run over the rows of a block, choice by choice, since rows are what the machine does many of at once.
 
-Axes: R rows of the rollout, B rows of a minibatch, K choices.
+Axes: R rows of the rollout, B rows of a minibatch, K choices, P parameters.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from numba import njit
 
 from marl_ppo.training.fused.inputs import Inputs, gather
 from marl_ppo.training.fused.math32 import exp, log
-from marl_ppo.training.fused.mlp import BLOCK, Array, FusedMLP, Net, backward, forward, take_gradient
+from marl_ppo.training.fused.mlp import Array, FusedMLP, Net, backward, forward, take_gradient
 from marl_ppo.training.fused.tile import LANES
 
 FORBIDDEN_LOGIT = np.float32(-1e10)
@@ -104,14 +104,14 @@ def _gradient(
     dual_clip: np.float32,
 ) -> tuple[float, float, float, float, float, float]:
     choices = net.widths[-1]
-    logprobs, probs = np.empty((choices, BLOCK), np.float32), np.empty((choices, BLOCK), np.float32)
-    action, entropy, advantage = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    logratio, ratio = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    loss, slope = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    logprobs, probs = np.empty((choices, net.block), np.float32), np.empty((choices, net.block), np.float32)
+    action, entropy, advantage = np.empty(net.block, np.int32), np.empty(net.block, np.float32), np.empty(net.block, np.float32)
+    logratio, ratio = np.empty(net.block, np.float32), np.empty(net.block, np.float32)
+    loss, slope = np.empty(net.block, np.float32), np.empty(net.block, np.float32)
     stats = (0.0, 0.0, 0.0, 0.0, np.inf, -np.inf)
     # Many short loops, each over few arrays: that is what the compiler turns into vectors.
-    for begin in range(0, len(rows), BLOCK):
-        block = rows[begin : begin + BLOCK]
+    for begin in range(0, len(rows), net.block):
+        block = rows[begin : begin + net.block]
         n = len(block)
         gather(batch.inputs, block, net)
         forward(net, n)
@@ -185,10 +185,10 @@ def _add_stats(
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _act(net: Net, inputs: Inputs, mask: Array, noise: Array, actions: Array, logprob: Array) -> None:
     choices = net.widths[-1]
-    logprobs, probs = np.empty((choices, BLOCK), np.float32), np.empty((choices, BLOCK), np.float32)
-    entropy = np.empty(BLOCK, np.float32)
-    for begin in range(0, len(actions), BLOCK):
-        block = np.arange(begin, min(begin + BLOCK, len(actions)))
+    logprobs, probs = np.empty((choices, net.block), np.float32), np.empty((choices, net.block), np.float32)
+    entropy = np.empty(net.block, np.float32)
+    for begin in range(0, len(actions), net.block):
+        block = np.arange(begin, min(begin + net.block, len(actions)))
         n = len(block)
         gather(inputs, block, net)
         forward(net, n)
@@ -211,10 +211,10 @@ def _act(net: Net, inputs: Inputs, mask: Array, noise: Array, actions: Array, lo
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _read_logits(net: Net, mask: Array, block: Array, logits: Array) -> None:
-    """The outputs of the rows `block` by choice, [K, BLOCK], those of illegal actions pushed down."""
+    """The outputs of the rows `block` by choice, [K, block], those of illegal actions pushed down."""
     choices = len(logits)
     stride = -(-choices // LANES) * LANES
-    outputs = net.activations[-BLOCK * stride :].reshape(BLOCK, stride)
+    outputs = net.activations[-net.block * stride :].reshape(net.block, stride)
     for r in range(len(block)):
         for k in range(choices):
             logits[k, r] = outputs[r, k]
@@ -227,10 +227,10 @@ def _read_logits(net: Net, mask: Array, block: Array, logits: Array) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _write_deltas(net: Net, deltas: Array, n: int) -> None:
-    """The way back: derivatives [K, BLOCK] with respect to the logits of n rows."""
+    """The way back: derivatives [K, block] with respect to the logits of n rows."""
     choices = len(deltas)
     stride = -(-choices // LANES) * LANES
-    outputs = net.deltas[-BLOCK * stride :].reshape(BLOCK, stride)
+    outputs = net.deltas[-net.block * stride :].reshape(net.block, stride)
     for r in range(n):
         for k in range(choices):
             outputs[r, k] = deltas[k, r]
@@ -238,14 +238,14 @@ def _write_deltas(net: Net, deltas: Array, n: int) -> None:
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
 def _log_softmax(logits: Array, probs: Array, entropy: Array, n: int) -> None:
-    """Turn logits [K, BLOCK] into log-probabilities; write probabilities and the entropy of n rows."""
+    """Turn logits [K, block] into log-probabilities; write probabilities and the entropy of n rows."""
     choices = len(logits)
-    top, total = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    top[:n] = logits[0, :n]
+    top, total = np.empty(n, np.float32), np.empty(n, np.float32)
+    top[:] = logits[0, :n]
     for k in range(1, choices):
         for r in range(n):
             top[r] = max(top[r], logits[k, r])
-    total[:n] = 0
+    total[:] = 0
     for k in range(choices):
         for r in range(n):
             logits[k, r] -= top[r]

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from marl_ppo.training.fused.inputs import Inputs, gather
-from marl_ppo.training.fused.mlp import BLOCK, Array, FusedMLP, Net, backward, forward, take_gradient
+from marl_ppo.training.fused.mlp import Array, FusedMLP, Net, backward, forward, take_gradient
 from marl_ppo.training.fused.tile import LANES
 
 _ZERO, _HALF = np.float32(0), np.float32(0.5)
@@ -69,12 +69,12 @@ def _gradient(
 ) -> float:
     agents = net.widths[-1]
     stride = -(-agents // LANES) * LANES
-    outputs = net.activations[-BLOCK * stride :].reshape(BLOCK, stride)
-    deltas = net.deltas[-BLOCK * stride :].reshape(BLOCK, stride)
+    outputs = net.activations[-net.block * stride :].reshape(net.block, stride)
+    deltas = net.deltas[-net.block * stride :].reshape(net.block, stride)
     all_valid, clips = len(batch.valid) == 0, len(batch.old_values) > 0
     loss_sum: Any = 0.0
-    for begin in range(0, len(rows), BLOCK):
-        block = rows[begin : begin + BLOCK]
+    for begin in range(0, len(rows), net.block):
+        block = rows[begin : begin + net.block]
         gather(batch.inputs, block, net)
         forward(net, len(block))
         for r in range(len(block)):
@@ -100,9 +100,9 @@ def _gradient(
 def _values(net: Net, inputs: Inputs, values: Array) -> None:
     agents = net.widths[-1]
     stride = -(-agents // LANES) * LANES
-    outputs = net.activations[-BLOCK * stride :].reshape(BLOCK, stride)
-    for begin in range(0, len(values), BLOCK):
-        block = np.arange(begin, min(begin + BLOCK, len(values)))
+    outputs = net.activations[-net.block * stride :].reshape(net.block, stride)
+    for begin in range(0, len(values), net.block):
+        block = np.arange(begin, min(begin + net.block, len(values)))
         gather(inputs, block, net)
         forward(net, len(block))
         for r in range(len(block)):

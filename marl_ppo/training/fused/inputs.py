@@ -30,7 +30,7 @@ class Inputs(NamedTuple):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def gather(inputs: Inputs, rows: np.ndarray, net: Net) -> None:
-    """Put `rows` (int64, at most BLOCK) into the net as its next inputs."""
+    """Put `rows` (int64, at most `net.block`) into the net as its next inputs."""
     stride = -(-net.widths[0] // LANES) * LANES
     seats = len(inputs.index)
     shared_size, own_size = inputs.shared.shape[1], inputs.own.shape[1]

@@ -16,7 +16,7 @@ _LN2 = np.float32(math.log(2))
 _LN2_HIGH = np.float32(355 / 512)  # few bits: times any power of two's number it is exact
 _LN2_LOW = np.float32(math.log(2) - 355 / 512)
 _LARGEST = np.float32(88)  # e^88 is just finite; e^-88 has the bits of zero
-_POSITIVE = 512  # added before rounding towards zero, which then is rounding down
+_ROUNDER = np.float32(1.5 * 2**23)  # a sum with it has no room for fractions: it is rounded, n in its lowest bits
 _EXPONENT_BIAS, _EXPONENT_BIT = np.int32(127), np.int32(23)
 _FRACTION_BITS, _SQRT_HALF_BITS = np.int32(0x007F_FFFF), np.int32(0x3F35_04F3)
 
@@ -31,10 +31,12 @@ def exp(x: np.float32) -> np.float32:
     """e ** x, by 2 ** n * e ** r with |r| <= ln(2) / 2; 0 below -88, and no more than e ** 88."""
     x = -_LARGEST if x < -_LARGEST else x
     x = _LARGEST if x > _LARGEST else x
-    n = np.int32(x * _PER_LN2 + np.float32(_POSITIVE + 0.5)) - np.int32(_POSITIVE)
-    r = (x - np.float32(n) * _LN2_HIGH) - np.float32(n) * _LN2_LOW
+    rounded = np.float32(x * _PER_LN2 + _ROUNDER)
+    n = rounded - _ROUNDER
+    r = (x - n * _LN2_HIGH) - n * _LN2_LOW
     power = _ONE + r * (_ONE + r * (_E2 + r * (_E3 + r * (_E4 + r * (_E5 + r * _E6)))))
-    return power * np.int32((n + _EXPONENT_BIAS) << _EXPONENT_BIT).view(np.float32)
+    # The shift leaves of the rounder's bits only those of n, and moves them to where a float has its exponent.
+    return power * np.int32((rounded.view(np.int32) + _EXPONENT_BIAS) << _EXPONENT_BIT).view(np.float32)
 
 
 @njit(cache=True, nogil=True, inline="always")

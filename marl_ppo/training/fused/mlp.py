@@ -12,7 +12,7 @@ net      arrays of one network and one thread: threads share no net
 Flat arrays hold layer after layer. Outside, parameters and gradients are one array too: weight [out, in], then bias
 [out], of each layer, without padding, as a module of torch.nn.Linear layers lists them.
 
-Axes: L layers, P parameters, BLOCK rows of a block.
+Axes: L layers, P parameters.
 """
 
 import itertools
@@ -27,7 +27,8 @@ from marl_ppo.training.fused.math32 import tanh
 from marl_ppo.training.fused.tile import LANES, ROWS, multiply, padded
 
 Array = np.ndarray
-BLOCK = 128
+BLOCK = 64
+"""rows; with 64 numbers each, what a layer reads and writes stays in the fastest cache"""
 
 
 class Net(NamedTuple):
@@ -35,6 +36,8 @@ class Net(NamedTuple):
 
     widths: Array
     """int64 [L + 1]"""
+    block: int
+    """rows of a block; told here since a kernel's cached binary would not notice that another file's constant changed"""
     relu: bool
     """relu between the layers instead of tanh"""
     weight: Array
@@ -45,7 +48,7 @@ class Net(NamedTuple):
     weight_grad: Array
     bias_grad: Array
     activations: Array
-    """[BLOCK, width] of the inputs, then after each layer"""
+    """[block, width] of the inputs, then after each layer"""
     deltas: Array
     """gradients with respect to what the layers sum up, before the activation; places as in `activations`"""
     zeros: Array
@@ -68,6 +71,7 @@ class FusedMLP:
 
         self.net = Net(
             widths=np.array(widths, np.int64),
+            block=BLOCK,
             relu=activation == "relu",
             weight=zeros(weights),
             weight_t=zeros(weights),
@@ -122,13 +126,13 @@ def take_gradient(net: Net, gradient: Array) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def forward(net: Net, rows: int) -> None:
-    """Run `rows` rows, at most BLOCK, from the inputs in `net.activations` to the outputs there."""
+    """Run `rows` rows, at most `net.block`, from the inputs in `net.activations` to the outputs there."""
     rows = -(-rows // ROWS) * ROWS
     x_at, weight_at, bias_at = 0, 0, 0
     last = len(net.widths) - 2
     for layer in range(last + 1):
         inputs, outputs = _padded(net.widths[layer]), _padded(net.widths[layer + 1])
-        y_at = x_at + BLOCK * inputs
+        y_at = x_at + net.block * inputs
         x, y = net.activations[x_at:], net.activations[y_at : y_at + rows * outputs]
         weight_t, bias = net.weight_t[weight_at:], net.bias[bias_at:]
         multiply(x, inputs, 1, weight_t, outputs, bias, 0, y, outputs, rows, outputs, net.widths[layer])
@@ -144,8 +148,8 @@ def backward(net: Net, rows: int) -> None:
     y_at, weight_at, bias_at = len(net.deltas), len(net.weight), len(net.bias)
     for layer in range(last, -1, -1):
         inputs, outputs = _padded(net.widths[layer]), _padded(net.widths[layer + 1])
-        y_at, weight_at, bias_at = y_at - BLOCK * outputs, weight_at - inputs * outputs, bias_at - outputs
-        x_at = y_at - BLOCK * inputs
+        y_at, weight_at, bias_at = y_at - net.block * outputs, weight_at - inputs * outputs, bias_at - outputs
+        x_at = y_at - net.block * inputs
         delta, x = net.deltas[y_at:], net.activations[x_at:]
         grad = net.weight_grad[weight_at:]
         used = -(-net.widths[layer + 1] // ROWS) * ROWS
