@@ -6,6 +6,10 @@ The public names; each is imported on first use, so that the command line and wo
 import importlib
 from typing import Any
 
+from marl_ppo.kernel_cache import use_own_folder
+
+use_own_folder()
+
 _HOMES = {
     "make_world": "marl_ppo.envs",
     "parallel_env": "marl_ppo.envs.pettingzoo",

@@ -48,7 +48,8 @@ _ACTIVATIONS: dict[Activation, type[nn.Module]] = {"tanh": Tanh, "relu": nn.ReLU
 
 def linear(inputs: int, outputs: int, *, gain: float, generator: torch.Generator) -> nn.Linear:
     """A linear layer with orthogonal weights of the given gain and zero bias."""
-    layer = nn.Linear(inputs, outputs)
+    # Not initialised twice: the first time would draw from the global generator.
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
     nn.init.orthogonal_(layer.weight, gain, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer
@@ -93,7 +94,7 @@ class Trunk(nn.Module):
 
 
 def _gru_cell(inputs: int, size: int, generator: torch.Generator) -> nn.GRUCell:
-    cell = nn.GRUCell(inputs, size)
+    cell: nn.GRUCell = nn.utils.skip_init(nn.GRUCell, inputs, size)
     for weight in (cell.weight_ih, cell.weight_hh):
         nn.init.orthogonal_(weight, generator=generator)
     for bias in (cell.bias_ih, cell.bias_hh):

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from marl_ppo.errors import MarlPPOError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
+from marl_ppo.kernel_cache import is_warm
 from marl_ppo.training import trainer
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.players import find_player
@@ -46,7 +47,7 @@ class ProgressBar(RunListener):
             self._console.print(f"The last update goes over the budget: {self._total:,} steps in all.")
         self._anchors = _anchors(config)
         self._bar.start()
-        about = "starting; the very first time, kernels are compiled"
+        about = "starting" if is_warm() else "compiling kernels, once for this version: half a minute"
         self._task = self._bar.add_task(config.world, total=config.num_updates, completed=resumed_at, about=about)
 
     def on_update(self, progress: trainer.Progress) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from marl_ppo.agents.scripted.script import Script, Turn
 from marl_ppo.agents.scripted.steering import coast, feasible, move, move_and_say, say, steer
 from marl_ppo.envs.world import Group, WorldSpec
+from marl_ppo.errors import ConfigError
 
 LANDMARKS = 3
 """that one can be told of, in speaker_listener and reference"""
@@ -40,6 +41,14 @@ class Particle(Script):
 
 class Spread(Particle):
     """Goes to its landmark of the best assignment. All agents see the same distances, so they agree on it unspoken."""
+
+    def __init__(self, group: Group, spec: WorldSpec) -> None:
+        super().__init__(group, spec)
+        if self._peers > MAX_ASSIGNED:
+            raise ConfigError(
+                f"the spread script tries every assignment, which it can for at most {MAX_ASSIGNED} agents, "
+                f"got {self._peers}; play the world with a trained player instead"
+            )
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
         n = self._peers

@@ -11,7 +11,7 @@ The loops run over the rows of a block, choice by choice, since rows are what th
 Axes: R rows of the rollout, B rows of a minibatch, K choices, P parameters.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -102,7 +102,7 @@ def _gradient(
     clip_coef: np.float32,
     ent_coef: np.float32,
     dual_clip: np.float32,
-) -> tuple[float, float, float, float, float, float]:
+) -> tuple[Any, ...]:
     choices = net.widths[-1]
     logprobs, probs = np.empty((choices, net.block), np.float32), np.empty((choices, net.block), np.float32)
     action, entropy, advantage = np.empty(net.block, np.int32), np.empty(net.block, np.float32), np.empty(net.block, np.float32)
