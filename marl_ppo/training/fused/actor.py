@@ -23,6 +23,7 @@ from marl_ppo.training.fused.tile import LANES
 
 FORBIDDEN_LOGIT = np.float32(-1e10)
 _ZERO, _ONE = np.float32(0), np.float32(1)
+_Sums = tuple[Any, Any, Any, Any, Any, Any]  # the numbers of ActorStats, float64
 _BELOW_ONE = np.float32(1 - np.finfo(np.float32).eps)
 
 
@@ -156,13 +157,13 @@ def _surrogate_loss(
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc"}, error_model="numpy")
 def _add_stats(
-    stats: tuple[float, float, float, float, float, float],
+    stats: _Sums,
     loss: Array,
     entropy: Array,
     logratio: Array,
     ratio: Array,
     clip_coef: np.float32,
-) -> tuple[float, float, float, float, float, float]:
+) -> _Sums:
     """Add a block's rows to the numbers of `ActorStats`; that `reassoc` lets sums be taken in any fixed order."""
     losses, entropies, kl, clipped, low, high = _ZERO, _ZERO, _ZERO, 0, ratio[0], ratio[0]
     for r in range(len(loss)):

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from gymnasium import spaces
-from torch import Tensor, nn
+from torch import Tensor
 
 from marl_ppo.agents.actor_critic import ActorCritic
 from marl_ppo.agents.networks import NetworkConfig
@@ -12,7 +12,7 @@ from marl_ppo.training.batch import Batch, Minibatch
 from marl_ppo.training.fused.actor import ActorBatch, FusedActor
 from marl_ppo.training.fused.critic import CriticBatch, FusedCritic
 from marl_ppo.training.fused.inputs import Inputs
-from marl_ppo.training.fused.mlp import Array
+from marl_ppo.training.fused.playing import flat_views, widths
 from marl_ppo.training.gradients import Gradient, LossConfig, Targets
 
 
@@ -34,16 +34,15 @@ class FusedGradients:
 
     def __init__(self, policy: ActorCritic, network: NetworkConfig, threads: int) -> None:
         self._policy = policy
-        actor, critic = (_widths(list(module.parameters())) for module in (policy.actor, policy.critic))
+        actor, critic = (widths(module) for module in (policy.actor, policy.critic))
         activation = network.activation
-        assert activation != "silu", "why_not_fused was not asked"
         self._actors = [FusedActor(actor, activation) for _ in range(threads)]
         self._critics = [FusedCritic(critic, activation) for _ in range(threads)]
 
     def begin(self, batch: Batch, targets: Targets, loss: LossConfig) -> None:
         self._loss = loss
         # Anew, since whoever optimises may have moved the parameters.
-        self._parameters = [_flat_views(module) for module in (self._policy.actor, self._policy.critic)]
+        self._parameters = [flat_views(module) for module in (self._policy.actor, self._policy.critic)]
         agents = batch.num_agents
         nothing = np.zeros((0, agents), np.float32)
         self._actor_batch = ActorBatch(
@@ -131,11 +130,3 @@ def _by_unit(field: Tensor, batch: Batch) -> Tensor:
     seats = torch.arange(batch.num_seats)
     carried[seats, seats % batch.num_agents] = field[: batch.num_seats]
     return torch.cat([by_step, carried])
-
-
-def _flat_views(module: nn.Module) -> list[Array]:
-    return [parameter.detach().numpy().reshape(-1) for parameter in module.parameters()]
-
-
-def _widths(parameters: list[nn.Parameter]) -> list[int]:
-    return [parameters[0].shape[1], *(len(bias) for bias in parameters[1::2])]
