@@ -81,7 +81,17 @@ def _list() -> None:
 def _compare(groups: dict[str, list[Path]]) -> None:
     scores = {name: np.array([_final_return(run) for run in runs]) for name, runs in groups.items()}
     first = next(iter(groups))
-    table = Table("run", "seeds", "return", "IQM", "95 % interval", f"P(better than {first})", title="final training return")
+    table = Table(
+        "run",
+        "seeds",
+        "return",
+        "IQM",
+        "95 % interval",
+        f"P(better than {first})",
+        title="final training return",
+        box=None,
+        pad_edge=False,
+    )
     for name, values in scores.items():
         generator = np.random.Generator(np.random.PCG64(int(stream(0, "bootstrap"))))
         low, high = stratified_bootstrap(values, interquartile_mean, generator)
