@@ -8,10 +8,12 @@ import pygame
 
 from marl_ppo.errors import DisplayError
 
+_UNSEEN = ("dummy", "offscreen")  # SDL's video drivers that show nothing
+
 
 def has_display() -> bool:
     """Whether it makes sense to try to open a window here; opening may still fail."""
-    if os.environ.get("SDL_VIDEODRIVER") in ("dummy", "offscreen"):
+    if os.environ.get("SDL_VIDEODRIVER") in _UNSEEN:
         return False
     return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
@@ -24,9 +26,13 @@ class Window:
             pygame.display.init()
             pygame.display.set_mode(size, pygame.RESIZABLE)
         except pygame.error as reason:
-            raise DisplayError(
-                f"no window could be opened ({reason}); on a machine without a screen, write a gif instead"
-            ) from reason
+            pygame.display.quit()
+            raise _no_window(str(reason)) from reason
+        driver = pygame.display.get_driver()
+        if driver in _UNSEEN and driver != os.environ.get("SDL_VIDEODRIVER"):
+            # Where the screen does not answer, SDL silently takes a driver under which nobody would see anything.
+            pygame.display.quit()
+            raise _no_window(f"SDL found only its driver {driver!r}, which shows nothing")
         pygame.display.set_caption(title)
         self.closed = False
 
@@ -69,3 +75,7 @@ class Window:
             # Not pygame.quit(): other code in this process may use pygame's fonts or sounds.
             pygame.display.quit()
         self.closed = True
+
+
+def _no_window(reason: str) -> DisplayError:
+    return DisplayError(f"no window could be opened ({reason}); on a machine without a screen, write a gif instead")

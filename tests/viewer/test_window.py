@@ -1,10 +1,11 @@
 """Real windows on a virtual screen: seen from outside with the X server's own eyes, driven with real key events."""
 
 import shutil
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pygame
@@ -13,7 +14,6 @@ from PIL import Image
 from viewer.scenes import disc_at, scene, walk
 
 from marl_ppo.errors import DisplayError
-from marl_ppo.viewer.feed import Moment
 from marl_ppo.viewer.palette import TEAMS
 from marl_ppo.viewer.playback import Playback
 from marl_ppo.viewer.renderer import Renderer
@@ -155,43 +155,32 @@ def test_a_named_file_is_written_even_where_there_is_a_screen(screen: str, tmp_p
     assert not pygame.display.get_init()
 
 
-def watched(feed: Iterator[Moment], act: Callable[[], None]) -> Path | None:
-    """Watch `feed` in a window while `act` runs as the user, half a second after the start."""
-    user = threading.Timer(0.5, act)
-    user.start()
-    try:
-        return watch(feed, renderer=Renderer(SIZE), rate=20.0)
-    finally:
-        user.join()
-
-
 @pytest.mark.parametrize("key", ["q", "Escape"])
 def test_a_person_watches_presses_a_key_and_leaves(screen: str, key: str) -> None:
     """Pressed with xdotool, so the event takes the way that a keyboard's takes."""
     if shutil.which("xdotool") is None:
         pytest.skip("xdotool is not installed, so nobody can press a key: apt-get install xdotool")
+    fingers = threading.Timer(0.5, subprocess.run, [["xdotool", "key", key]], {"check": True, "timeout": 10})
+    rescue = threading.Timer(30.0, pygame.event.post, [pygame.event.Event(pygame.QUIT)])
     started = time.monotonic()
+    fingers.start()
+    rescue.start()
 
-    assert watched(walk(10**6), lambda: xdotool(screen, "search", "--sync", "--name", "marl_ppo", "key", key)) is None
+    assert watch(walk(10**6), renderer=Renderer(SIZE)) is None
+    rescue.cancel()
     assert time.monotonic() - started < 20.0
     assert not pygame.display.get_init()
 
 
-def xdotool(display: str, *arguments: str) -> None:
-    import subprocess
-
-    subprocess.run(["xdotool", *arguments], env={"DISPLAY": display}, check=True, capture_output=True, timeout=15)
-
-
 def test_a_window_plays_at_the_rate_and_in_many_frames(screen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second at 20 steps per second is 10 steps; each is drawn in more than one place on its way."""
+    """A second at 20 steps per second, 0.1 each, is 2.0; bodies are seen at places between two steps too."""
     seen: list[float] = []
     original = Playback.picture
 
     def note(playback: Playback) -> object:
         picture = original(playback)
         seen.append(picture.scene.primitives[0].x)
-        if len(seen) > 10 and time.monotonic() > started + 0.5:
+        if time.monotonic() > started + 1.0:
             playback.press("q")
         return picture
 
@@ -202,4 +191,4 @@ def test_a_window_plays_at_the_rate_and_in_many_frames(screen: str, monkeypatch:
 
     assert seen == sorted(seen)
     assert len({round(place % 0.1, 3) for place in seen}) > 5
-    assert seen[-1] <= 20.0 * elapsed * 0.1 + 1e-6
+    assert 0.5 < seen[-1] <= 2.0 * elapsed
