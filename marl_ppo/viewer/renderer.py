@@ -131,7 +131,9 @@ class Renderer:
         """(words, team) of each cell of the panel; the team is None but in the legend."""
         lines: list[tuple[str, int | None]] = [(self.title, None)] if self.title else []
         lines += [(name, team) for team, name in enumerate(self.teams)]
-        if lines and hud and arrange(self.size, 1).side_panel:
+        if not arrange(self.size, 1).side_panel:
+            return lines + [(line, None) for line in hud if line]  # a gap is for a column, not for a grid
+        if lines and hud:
             lines.append(("", None))
         return lines + [(line, None) for line in hud]
 

@@ -149,6 +149,14 @@ def test_every_hud_line_shows(size: tuple[int, int]) -> None:
         assert (renderer.frame(scene(), changed) != frame).any()
 
 
+def test_an_empty_line_is_a_gap_in_a_column_and_nothing_in_a_grid() -> None:
+    with_gap, without = (("step: 1", "", "more: 2"), ("step: 1", "more: 2"))
+    column, grid = Renderer((300, 200)), Renderer((200, 300))
+
+    assert (column.frame(scene(), with_gap) != column.frame(scene(), without)).any()
+    assert (grid.frame(scene(), with_gap) == grid.frame(scene(), without)).all()
+
+
 def test_the_board_keeps_its_place_when_numbers_change() -> None:
     """A HUD value that grows must not push the picture about."""
     renderer = Renderer((200, 260), teams=("red",))
