@@ -101,21 +101,20 @@ def test_kill_9_at_five_moments_loses_nothing(small: Any, tmp_path: Path, world:
 
     assert start(tmp_path / "whole").wait(timeout=120) == 0
     saves = tmp_path / "killed/checkpoints"
-    killed = 0
-    while True:
+    for kill in range(6):
+        before = list_checkpoints(saves)[-1:]
         process = start(tmp_path / "killed")
-        before = list_checkpoints(saves)
         # Wait until this process has saved something, so that every round gets further; then a little longer.
-        while list_checkpoints(saves)[-1:] == before[-1:] and process.poll() is None:
+        while list_checkpoints(saves)[-1:] == before and process.poll() is None:
             time.sleep(0.002)
-        time.sleep(0.013 * killed)
-        if killed < 5 and process.poll() is None:
+        time.sleep(0.013 * kill)
+        if kill == 5:
+            assert process.wait(timeout=120) == 0
+        else:
+            assert process.poll() is None, "the run was over before it could be killed: make it longer"
             os.kill(process.pid, signal.SIGKILL)
-            killed += 1
-        if process.wait(timeout=120) == 0:
-            break
+            process.wait(timeout=10)
 
-    assert killed == 5, "the run was over before it was killed five times: make it longer"
     assert saved_bytes(tmp_path / "whole") == saved_bytes(tmp_path / "killed")
 
 
