@@ -242,11 +242,11 @@ def _log_softmax(logits: Array, probs: Array, entropy: Array, n: int) -> None:
     """Turn logits [K, block] into log-probabilities; write probabilities and the entropy of n rows."""
     choices = len(logits)
     top, total = np.empty(n, np.float32), np.empty(n, np.float32)
-    top[:] = logits[0, :n]
+    for r in range(n):
+        top[r], total[r], entropy[r] = logits[0, r], _ZERO, _ZERO
     for k in range(1, choices):
         for r in range(n):
             top[r] = max(top[r], logits[k, r])
-    total[:] = 0
     for k in range(choices):
         for r in range(n):
             logits[k, r] -= top[r]
@@ -255,7 +255,6 @@ def _log_softmax(logits: Array, probs: Array, entropy: Array, n: int) -> None:
     for r in range(n):
         top[r] = log(total[r])
         total[r] = _ONE / total[r]
-        entropy[r] = 0
     for k in range(choices):
         for r in range(n):
             logits[k, r] -= top[r]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from marl_ppo.training.fused.mlp import Net
+from marl_ppo.training.fused.mlp import Net, copy
 from marl_ppo.training.fused.tile import LANES
 
 
@@ -38,15 +38,9 @@ def gather(inputs: Inputs, rows: np.ndarray, net: Net) -> None:
         row = rows[r]
         x = net.activations[r * stride : (r + 1) * stride]
         if shared_size:
-            _copy(inputs.shared[row // seats], x)
+            copy(inputs.shared[row // seats], x)
         if own_size:
-            _copy(inputs.own[row], x[shared_size:])
+            copy(inputs.own[row], x[shared_size:])
         one_hot = x[shared_size + own_size :]
         for i in range(inputs.num_indices):
             one_hot[i] = np.float32(inputs.index[row % seats] == i)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _copy(source: np.ndarray, target: np.ndarray) -> None:
-    for i in range(len(source)):
-        target[i] = source[i]

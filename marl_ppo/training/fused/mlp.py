@@ -104,7 +104,7 @@ def _load(net: Net, parameters: Array) -> None:
                 weight[o, i] = row[i]
                 weight_t[i, o] = row[i]
         at += inputs * outputs
-        net.bias[bias_at : bias_at + outputs] = parameters[at : at + outputs]
+        copy(parameters[at : at + outputs], net.bias[bias_at:])
         at, weight_at, bias_at = at + outputs, weight_at + size, bias_at + stride_t
 
 
@@ -117,12 +117,12 @@ def take_gradient(net: Net, gradient: Array) -> None:
         stride, stride_t = _padded(inputs), _padded(outputs)
         for o in range(outputs):
             row = weight_at + o * stride
-            gradient[at : at + inputs] = net.weight_grad[row : row + inputs]
+            copy(net.weight_grad[row : row + inputs], gradient[at:])
             at += inputs
-        gradient[at : at + outputs] = net.bias_grad[bias_at : bias_at + outputs]
+        copy(net.bias_grad[bias_at : bias_at + outputs], gradient[at:])
         at, weight_at, bias_at = at + outputs, weight_at + stride * stride_t, bias_at + stride_t
-    net.weight_grad[:] = 0
-    net.bias_grad[:] = 0
+    net.weight_grad.fill(0)
+    net.bias_grad.fill(0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -196,3 +196,10 @@ def _add_rows(delta: Array, total: Array, rows: int) -> None:
 @njit(cache=True, nogil=True, inline="always")
 def _padded(width: int) -> int:
     return -(-width // LANES) * LANES
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def copy(source: Array, target: Array) -> None:
+    """Copy all of `source` to the beginning of `target`; a plain loop compiles much faster than a slice assignment."""
+    for i in range(len(source)):
+        target[i] = source[i]
