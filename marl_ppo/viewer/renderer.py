@@ -105,7 +105,7 @@ class Renderer:
     def _write_label(
         self, picture: Any, body: Disc | Box | Sprite, words: str, centre: tuple[float, float], scale: float
     ) -> None:
-        """Write on the body where the words fit, else in small letters under it."""
+        """Write on the body where the words fit, else in small letters beside it."""
         width = 2 * body.radius if isinstance(body, Disc) else body.width
         height = 2 * body.radius if isinstance(body, Disc) else body.height
         colour, alpha = palette.team_colour(body.team), getattr(body, "alpha", 1.0)
@@ -121,7 +121,10 @@ class Renderer:
             return
         text = self._letters.render(words, small_px, palette.LABEL)
         halo = self._letters.render(words, small_px, palette.PAGE)
+        # Above scenery and under players: a player often stands on scenery, and both names should be read.
         place = text.get_rect(midtop=(middle[0], round(centre[1] + height * scale / 2) + 1))
+        if body.team < 0:
+            place = text.get_rect(midbottom=(middle[0], round(centre[1] - height * scale / 2) - 1))
         place = place.clamp(picture.get_clip())
         for shift in _HALO:
             picture.blit(_with_alpha(halo, alpha), place.move(shift))

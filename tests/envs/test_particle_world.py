@@ -320,4 +320,26 @@ def test_a_scene_tells_what_was_said_and_which_landmark_was_meant() -> None:
 
     assert silent == "speaker_0 says _"
     assert scene.caption == "speaker_0 says C"
-    assert [primitive.label for primitive in scene.primitives[:3]] == ["A", "B", "C target of listener_0"]
+    labels = [primitive.label for primitive in scene.primitives if primitive.key.startswith("landmark")]
+    assert labels == ["A", "B", "C target of listener_0"]
+
+
+def test_a_covered_landmark_is_drawn_over_who_covers_it_and_an_obstacle_under() -> None:
+    """A ring would be out of sight below a larger disc; an obstacle is a body like others, and comes first."""
+    orders = {}
+    for world_id in ("spread", "tag"):
+        orders[world_id] = [shape.key.startswith("landmark") for shape in started(world_id).scene(0).primitives]
+
+    assert orders["spread"] == sorted(orders["spread"])
+    assert orders["tag"] == sorted(orders["tag"], reverse=True)
+    assert True in orders["tag"]
+
+
+@pytest.mark.parametrize(("x", "reach"), [(0.0, 1.2), (1.04, 1.2), (1.5, 1.8), (1.6, 1.8), (1.7, 2.1)])
+def test_the_picture_widens_in_steps_so_that_everybody_is_whole_in_it(x: float, reach: float) -> None:
+    """Half width 1.2 + 0.3 k, the least that holds x and the radius 0.15: at 1.5 it takes 1.65, so 1.8."""
+    world = started("spread")
+    world.position[0] = 0.0
+    world.position[0, 0, 0] = x
+
+    assert world.scene(0).bounds == pytest.approx((-reach, -reach, reach, reach))

@@ -3,12 +3,13 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from viewer.scenes import BOUNDS, disc_at, scene
 
-from marl_ppo.envs.scene import Box, Line, Primitive, Scene, Sprite, Text
+from marl_ppo.envs.scene import Box, Disc, Line, Primitive, Scene, Sprite, Text
 from marl_ppo.errors import ConfigError
 from marl_ppo.viewer.layout import View, arrange
 from marl_ppo.viewer.palette import BOARD, GRID, SCENERY, TEAMS, mixed, team_colour
@@ -128,6 +129,18 @@ def test_labels_stay_on_the_board_and_are_legible() -> None:
     assert len(columns) > 0
     assert columns.max() < view.rect[0] + view.rect[2]
     assert columns.min() < view.rect[0] + 0.8 * view.rect[2]
+
+
+@pytest.mark.parametrize(("team", "side"), [(0, 1), (-1, -1)])
+def test_names_stand_under_players_and_above_scenery(team: int, side: int) -> None:
+    """A player that stands on a landmark hides neither name. Rows grow downwards, the disc is in the middle row."""
+    small = Disc(key="d", x=0.0, y=0.0, radius=0.02, team=team)
+    changed = Renderer(SIZE).frame(scene(replace(small, label="name"))) != Renderer(SIZE).frame(scene(small))
+    _, middle = View.fit(scene(), arrange(SIZE, 0).board).point(0.0, 0.0)
+    rows = np.nonzero(changed.any(axis=2))[0] - arrange(SIZE, 0).board[1] - middle
+
+    assert len(rows) > 0
+    assert (rows * side > 0).all()
 
 
 def test_the_panel_names_teams_in_their_colours() -> None:

@@ -3,6 +3,7 @@
 Where agents speak, landmarks bear the letters that messages are told by in the caption, and targets name who seeks them.
 """
 
+from math import ceil
 from string import ascii_uppercase
 
 import numpy as np
@@ -13,6 +14,8 @@ from marl_ppo.envs.world import Array
 
 SMALLEST_VIEW = 1.2
 """half width of the picture while all bodies are near the middle"""
+VIEW_STEP = 0.3
+"""the picture widens by this much at a time, so that it stands still most of the time"""
 
 
 def draw(scenario: Scenario, position: Array, message: Array, goal: Array) -> Scene:
@@ -35,9 +38,12 @@ def draw(scenario: Scenario, position: Array, message: Array, goal: Array) -> Sc
         for (name, role), (x, y) in zip(bodies, position[: scenario.num_agents], strict=True)
     )
     largest = max(scenario.landmark_radius, *(role.radius for role in scenario.roles))
-    reach = max(SMALLEST_VIEW, float(np.abs(position).max()) + largest)
+    outside = max(0.0, float(np.abs(position).max()) + largest - SMALLEST_VIEW)
+    reach = SMALLEST_VIEW + VIEW_STEP * ceil(outside / VIEW_STEP)
     said = [f"{name} says {_word(message[a])}" for a, (name, role) in enumerate(bodies) if role.speaks]
-    return Scene(bounds=(-reach, -reach, reach, reach), primitives=(*landmarks, *agents), caption=", ".join(said))
+    # What can be stood upon is a ring drawn over who stands there, or a covered landmark would be out of sight.
+    primitives = (*landmarks, *agents) if solid_landmarks else (*agents, *landmarks)
+    return Scene(bounds=(-reach, -reach, reach, reach), primitives=primitives, caption=", ".join(said))
 
 
 def _landmark_label(scenario: Scenario, landmark: int, goal: Array) -> str:
