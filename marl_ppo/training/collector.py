@@ -4,7 +4,7 @@ The copies may be split into shards, each a Play of its own stepped by its own t
 on how many there are, but for the rounding of matrix products.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
@@ -12,18 +12,33 @@ import torch
 from torch import Tensor
 
 from marl_ppo.agents.actor_critic import ActorCritic
+from marl_ppo.agents.policy import Policy
 from marl_ppo.envs.world import Array
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.ppo.decisions import ClosedDecisions, OpenDecisions, close_decisions
 from marl_ppo.ppo.normalization import ValueNorm
 from marl_ppo.training.rollout import Experience, StepStore
 
+ForwardCritic = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""`Critic.forward`, or a twin of it"""
+
 
 class Student:
     """A learning policy with its experience: the collector's view of it."""
 
-    def __init__(self, policy: ActorCritic, experience: Experience, value_norm: ValueNorm) -> None:
+    def __init__(
+        self,
+        policy: ActorCritic,
+        experience: Experience,
+        value_norm: ValueNorm,
+        *,
+        actor: Policy | None = None,
+        critic: ForwardCritic | None = None,
+    ) -> None:
+        """`actor` and `critic` are fast twins of the policy's own, to play with instead of them."""
         self.policy = policy
+        self.actor: Policy = policy.actor if actor is None else actor
+        self._critic: ForwardCritic = policy.critic if critic is None else critic
         self.experience = experience
         self._value_norm = value_norm
         self.memory = torch.zeros(experience.mask.size, policy.critic.memory_size)
@@ -37,17 +52,17 @@ class Student:
         critic, (_, agents) = self.policy.critic, self.experience.mask.shape
         if not critic.per_seat:
             if seats is None:
-                values, memory = critic(store.shared(critic.shared or "", row, copies), is_start, self.memory)
+                values, memory = self._critic(store.shared(critic.shared or "", row, copies), is_start, self.memory)
                 return self._value_norm.denormalize(values.flatten()), memory
             found, position = torch.unique(seats // agents, return_inverse=True)
-            values, memory = critic(store.shared(critic.shared or "", row, found), is_start, self.memory)
+            values, memory = self._critic(store.shared(critic.shared or "", row, found), is_start, self.memory)
             return self._value_norm.denormalize(values[position, seats % agents]), memory
         if seats is None:
             seats = torch.arange(copies.start * agents, copies.stop * agents)
         shared = None if critic.shared is None else store.shared(critic.shared, row, seats // agents)
         own = store.seats_obs(self.experience.group)[row * self.experience.mask.size + seats]
         inputs = critic.seat_inputs(shared, own, self._columns[seats])
-        values, memory = critic(inputs, is_start, self.memory[seats])
+        values, memory = self._critic(inputs, is_start, self.memory[seats])
         return self._value_norm.denormalize(values), memory
 
 
@@ -65,7 +80,7 @@ class Collector:
         self._plays = plays
         self._shards = shards
         self._store = store
-        self._students = {id(student.policy.actor): student for student in students}
+        self._students = {id(student.actor): student for student in students}
         self._executor = executor
 
     def start(self) -> None:

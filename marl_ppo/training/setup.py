@@ -19,8 +19,9 @@ from marl_ppo.play.play import Play
 from marl_ppo.play.seating import Player, seat_players
 from marl_ppo.training.collector import Collector, Student
 from marl_ppo.training.config import TrainConfig
+from marl_ppo.training.fused.playing import FusedActing, FusedValues
 from marl_ppo.training.fused.source import FusedGradients, why_not_fused
-from marl_ppo.training.gradients import GradientSource, PlainGradients
+from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.learner import Learner
 from marl_ppo.training.rollout import Experience, StepStore
 
@@ -50,16 +51,23 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
     policies = make_policies(spec, config)
     learning = learning_agents(spec, config)
 
-    own = Player(name="learner", policies={agent: policies[name].actor for agent, name in learning.items()})
-    lineup = [others.get(team, own) for team in spec.teams]
     store = StepStore(spec, config.num_envs, config.num_steps, shards)
     learners, students = {}, {}
     for name, policy in policies.items():
         g, mask = _seats_of(spec, config.num_envs, learning, name)
-        gradients = _gradients(policy, spec.groups[g], config)
+        fused = _is_fused(policy, spec.groups[g], config)
+        gradients = FusedGradients(policy, config.network, config.threads) if fused else PlainGradients(policy)
         learner = Learner(policy, config.ppo, gradients, threads=config.threads, executor=executor)
         learners[name] = learner
-        students[name] = Student(policy, Experience.allocate(store, policy, g, mask), learner.value_norm)
+        students[name] = Student(
+            policy,
+            Experience.allocate(store, policy, g, mask),
+            learner.value_norm,
+            actor=FusedActing(policy.actor, config.network) if fused else None,
+            critic=FusedValues(policy.critic, config.network) if fused else None,
+        )
+    own = Player(name="learner", policies={agent: students[name].actor for agent, name in learning.items()})
+    lineup = [others.get(team, own) for team in spec.teams]
     logs = [EpisodeLog(spec, size) for size in sizes]
     plays = [
         _play(world, lineup, config.seed, shard.start, log) for world, shard, log in zip(worlds, shards, logs, strict=True)
@@ -121,13 +129,11 @@ def _seats_of(spec: WorldSpec, num_envs: int, learning: Mapping[str, str], name:
     return spec.groups.index(group), np.tile(columns, (num_envs, 1))
 
 
-def _gradients(policy: ActorCritic, group: Group, config: TrainConfig) -> GradientSource:
+def _is_fused(policy: ActorCritic, group: Group, config: TrainConfig) -> bool:
     reason = why_not_fused(policy, group, config.network, config.device)
     if config.fused and reason is not None:
         raise ConfigError(f"fused=true does not serve {reason}; leave it out to use autograd there")
-    if config.fused is False or reason is not None:
-        return PlainGradients(policy)
-    return FusedGradients(policy, config.network, config.threads or 1)
+    return config.fused is not False and reason is None
 
 
 def _play(world: World, lineup: list[Player], seed: int, first_copy: int, log: EpisodeLog) -> Play:

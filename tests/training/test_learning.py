@@ -34,7 +34,7 @@ def kuhn_nash_conv(config: TrainConfig) -> float:
         for update in range(config.num_updates):
             with torch.enable_grad():
                 trainer.train_once()
-            if 2 * update >= config.num_updates:
+            if 2 * (update + 1) > config.num_updates:
                 logits, _ = actor(obs, zeros, zeros.bool(), torch.zeros(len(nodes), 0))
                 strategies.append(logits.softmax(-1).numpy())
     return nash_conv(ROOT, dict(zip(nodes, np.mean(strategies, axis=0), strict=True)))
@@ -106,8 +106,9 @@ def test_agents_that_wait_between_decisions_learn() -> None:
 
 
 def test_turns_and_masks_approach_the_equilibrium_of_kuhn_poker() -> None:
-    """NashConv of the uniform policy is .917; self-play with an entropy bonus comes below .2, hardly trained it does not."""
-    settings = {"num_envs": 512, "ppo": {"ent_coef": 0.1, "gamma": 1.0, "learning_rate": 1e-3}}
+    """NashConv of the uniform policy is .917; self-play with an entropy bonus comes below .1, hardly trained it does not."""
+    ppo = {"ent_coef": 0.1, "gamma": 1.0, "learning_rate": 1e-3, "normalize_advantages": "none"}
+    settings = {"num_envs": 512, "ppo": ppo}
 
-    assert kuhn_nash_conv(probe("kuhn", 300, **settings)) <= 0.2
+    assert kuhn_nash_conv(probe("kuhn", 300, **settings)) <= 0.1
     assert kuhn_nash_conv(probe("kuhn", 1, **settings)) >= 0.5
