@@ -82,8 +82,9 @@ class Renderer:
         self._write_words(picture, scene, view)
         picture.set_clip(None)
         if scene.caption:
+            left, top, width, height = view.rect
             caption = self._letters.render(scene.caption, layout.text_px, palette.TEXT, room=layout.caption[2])
-            picture.blit(caption, caption.get_rect(center=pygame.Rect(layout.caption).center))
+            picture.blit(caption, caption.get_rect(midtop=(left + width // 2, top + height + layout.text_px // 3)))
         self._write_panel(picture, layout, lines)
         return picture
 
