@@ -3,6 +3,7 @@
 The constants were chosen by the mean return over a thousand episodes; `tests/agents/test_scripted.py` holds the levels.
 """
 
+from functools import cache
 from itertools import permutations
 
 import torch
@@ -10,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from marl_ppo.agents.scripted.script import Script, Turn
-from marl_ppo.agents.scripted.steering import coast, feasible, move, move_and_say, say, steer
+from marl_ppo.agents.scripted.steering import BRAKING_S, coast, feasible, move, move_and_say, say, steer
 from marl_ppo.envs.world import Group, WorldSpec
 from marl_ppo.errors import ConfigError
 
@@ -44,11 +45,7 @@ class Spread(Particle):
 
     def __init__(self, group: Group, spec: WorldSpec) -> None:
         super().__init__(group, spec)
-        if self._peers > MAX_ASSIGNED:
-            raise ConfigError(
-                f"the spread script tries every assignment, which it can for at most {MAX_ASSIGNED} agents, "
-                f"got {self._peers}; play the world with a trained player instead"
-            )
+        check_assignable(self._peers)
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
         n = self._peers
@@ -104,6 +101,10 @@ class Deceiver(Particle):
 
     memory_size = 2
 
+    def __init__(self, group: Group, spec: WorldSpec) -> None:
+        super().__init__(group, spec)
+        check_assignable(self._peers)
+
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
         n = self._peers
         _, landmarks, _, others = turn.obs.split([2, 2 * n, 2, 2 * n - 2], dim=-1)
@@ -130,9 +131,9 @@ class Prey(Particle):
         obstacles = turn.obs.shape[1] - 4 - chasers - peers
         velocity, position, obstacle, chaser, _ = turn.obs.split([2, 2, obstacles, chasers, peers], dim=-1)
         fear = repulsion(pairs(chaser), CHASER_REACH) + OBSTACLE_WEIGHT * repulsion(pairs(obstacle), OBSTACLE_REACH)
-        soon = position + 0.25 * velocity
+        soon = position + BRAKING_S * velocity
         fear = fear - soon.sign() / (WALL - soon.abs()).clamp(min=CLOSEST).square()
-        full = fear / fear.abs().amax(-1, keepdim=True)
+        full = fear / fear.abs().amax(-1, keepdim=True).clamp(min=1e-6)  # no direction to run in: stay
         return move(self._space, feasible(self._space, full)), turn.memory
 
 
@@ -158,11 +159,26 @@ def assigned(landmarks: Float[Tensor, "B N 2"], others: Float[Tensor, "B K 2"]) 
     Squares rather than distances: such paths do not cross, so agents meet and bump less.
     """
     n = landmarks.shape[1]
-    orders = torch.tensor(list(permutations(range(n))), device=landmarks.device)  # [N!, N]: agent -> landmark
+    orders = assignments(n).to(landmarks.device)
     agents = torch.cat([others.new_zeros(len(others), 1, 2), others], dim=1)
     squared = (agents[:, :, None] - landmarks[:, None]).square().sum(-1)
     cost = squared[:, torch.arange(n, device=landmarks.device), orders].sum(-1)
     return pick(landmarks, orders[cost.argmin(-1), 0])
+
+
+@cache
+def assignments(n: int) -> Int[Tensor, "P N"]:
+    """All N! ways to give each of N agents a landmark of its own."""
+    return torch.tensor(list(permutations(range(n))))
+
+
+def check_assignable(agents: int) -> None:
+    """Raise ConfigError when there are too many agents for `assigned`."""
+    if agents > MAX_ASSIGNED:
+        raise ConfigError(
+            f"this script tries every assignment of agents to landmarks, which it can for at most {MAX_ASSIGNED} agents, "
+            f"got {agents}; play the world with a trained player, or with `random`"
+        )
 
 
 def repulsion(offsets: Float[Tensor, "B K 2"], reach: float) -> Float[Tensor, "B 2"]:
