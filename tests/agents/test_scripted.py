@@ -16,7 +16,7 @@ from marl_ppo.envs.seeds import stream
 from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.evaluation.exact import expected_payoffs, information_sets, nash_conv
 from marl_ppo.play.episodes import EpisodeLog, Episodes
-from marl_ppo.play.play import Play
+from marl_ppo.play.play import Observer, Play
 
 SCRIPT, RANDOM = "script", "random"
 ACTIONS = {
@@ -36,19 +36,23 @@ def players(world: World, kinds: Sequence[str]) -> list[Policy]:
     ]
 
 
-def episodes(world: World, kinds: Sequence[str], *, greedy: bool = False) -> Episodes:
-    """The episodes that `max_steps` steps hold: one per copy where all are as long."""
-    log = EpisodeLog(world.spec, world.num_envs)
+def started(world: World, kinds: Sequence[str], *observers: Observer) -> Play:
     seats = [np.full((world.num_envs, len(group.agents)), g) for g, group in enumerate(world.spec.groups)]
     play = Play(
         world,
         players(world, kinds),
         seats,
         lambda copies, numbers: stream(0, "eval", copies, numbers),
-        greedy=greedy,
-        observers=(log,),
+        observers=observers,
     )
     play.start()
+    return play
+
+
+def episodes(world: World, kinds: Sequence[str]) -> Episodes:
+    """The episodes that `max_steps` steps hold: one per copy where all are as long."""
+    log = EpisodeLog(world.spec, world.num_envs)
+    play = started(world, kinds, log)
     for _ in range(world.spec.max_steps or 0):
         play.step()
     return log.take()
@@ -104,6 +108,28 @@ def test_adversary_finds_agents_and_agents_mislead_it(action: str) -> None:
     assert watching > idle + 8
     assert covering > aimless + 10
     assert contested > 7
+
+
+def test_adversary_goes_to_the_landmark_that_an_agent_is_nearest_to() -> None:
+    """Landmarks lie left and right of it, the agents far up and near the right one."""
+    world = make_world("adversary")
+    script = players(world, [SCRIPT, RANDOM])[0]
+    obs = {"vector": torch.tensor([[-1.0, 0.0, 1.0, 0.0, 0.0, 5.0, 1.1, 0.1]])}
+
+    decision = script.act(obs, None, torch.tensor([0]), torch.tensor([True]), torch.zeros(1, 2), torch.zeros(1, 0), True)
+
+    assert decision.actions.tolist() == [2]
+
+
+@pytest.mark.parametrize("action", ACTIONS["adversary"])
+def test_players_that_cannot_see_their_velocity_remember_it_exactly(action: str) -> None:
+    world = make_world("adversary", num_envs=8, action=action)
+    play = started(world, [SCRIPT, SCRIPT])
+    for _ in range(10):
+        play.step()
+    remembered = torch.cat([part.memory.unflatten(0, (8, -1)) for part in play.parts], dim=1)
+
+    np.testing.assert_allclose(remembered.numpy(), world.velocity, atol=1e-5)
 
 
 @pytest.mark.parametrize(
