@@ -23,7 +23,7 @@ def imports_of(file: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return {name.split(".")[1] for name in names if name.startswith("marl_ppo.")}
 
 
@@ -38,7 +38,12 @@ def test_imports_point_one_way(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("module", "absent"),
-    [("marl_ppo.envs", {"pygame", "torch"}), ("marl_ppo.ppo", {"marl_ppo.envs"}), ("marl_ppo", {"torch", "numpy"})],
+    [
+        ("marl_ppo", {"torch", "numpy"}),
+        ("marl_ppo.cli.main", {"torch", "numpy", "tyro"}),
+        ("marl_ppo.envs", {"pygame", "torch"}),
+        ("marl_ppo.ppo", {"marl_ppo.envs"}),
+    ],
 )
 def test_what_is_light_loads_nothing_heavy(module: str, absent: set[str]) -> None:
     """Simulation has to run on a headless machine and in processes that never train."""
@@ -53,3 +58,6 @@ def test_the_public_names_are_these() -> None:
 
     assert sorted(marl_ppo.__all__) == ["evaluate", "find_player", "make_world", "parallel_env", "preset", "train"]
     assert all(callable(getattr(marl_ppo, name)) for name in marl_ppo.__all__)
+    assert dir(marl_ppo) == sorted(marl_ppo.__all__)
+    with pytest.raises(AttributeError, match=r"no attribute 'trian'; it has .*train"):
+        _ = marl_ppo.trian
