@@ -77,4 +77,7 @@ def _constructor(world_id: str) -> Any:
 
 def world_package(world_id: str) -> str:
     """The package a world's constructor lives in, beside which its presets lie."""
-    return str(_constructor(world_id).__module__).rpartition(".")[0]
+    constructor = _constructor(world_id)
+    if isinstance(constructor, functools.partial):
+        constructor = constructor.func
+    return str(constructor.__module__).rpartition(".")[0]

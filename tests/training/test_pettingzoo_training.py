@@ -1,0 +1,27 @@
+"""Installed PettingZoo envs are trained on by the commands that train on our own worlds."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from marl_ppo.training.config import TrainConfig
+from marl_ppo.training.config_file import preset
+from marl_ppo.training.run import read_metrics, train
+
+SPREAD = "pettingzoo:mpe2.simple_spread_v3"
+
+
+def test_an_installed_env_has_the_default_settings() -> None:
+    """Presets lie beside worlds of ours; nobody ships one for an env that is not."""
+    settings = preset(SPREAD)
+
+    assert settings == TrainConfig(world=SPREAD)
+
+
+def test_an_installed_env_trains_with_the_fused_update(small: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    """4 copies for 2 rollouts of 25 steps: an episode of spread lasts 25 steps, so each rollout ends 4 of them."""
+    config = small(SPREAD, num_envs=4, num_steps=25, total_steps=200, fused=True)
+
+    train(replace(config, world_config={"max_cycles": 25}), tmp_path / "run")
+
+    assert [line["episodes"] for line in read_metrics(tmp_path / "run")] == [4, 4]
