@@ -22,7 +22,9 @@ def main(arguments: list[str]) -> None:
     if arguments:
         print("usage: marl-ppo doctor\n\nLook for what is wrong with this installation.")
         return
-    print(f"  Python {platform.python_version()} on {platform.machine()}, {len(os.sched_getaffinity(0))} core(s)")
+    from marl_ppo.training.setup import available_cores
+
+    print(f"  Python {platform.python_version()} on {platform.machine()}, {available_cores()} core(s)")
     for name in PACKAGES:
         found = _version(name)
         print(f"  {name} {found}" if found else f"! {name} is not installed: pip install {name}")

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from marl_ppo.cli.arguments import split_words
 from marl_ppo.envs.registry import make_world
-from marl_ppo.envs.world import World
+from marl_ppo.envs.world import World, WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import Evaluation, evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
@@ -29,9 +29,9 @@ class EvaluateFlags:
     world: str | None = None
     """world to play; for a trained player, the one it was trained on"""
     team: str | None = None
-    """the team PLAYER plays; all teams if not given"""
+    """the team to measure; in turn all that PLAYER plays if not given"""
     against: str = "scripted"
-    """who plays the other teams, where --team is given"""
+    """who plays the other teams: scripted, random or a trained player"""
     episodes: int = 10_000
     """held-out episodes"""
     seed: int = 0
@@ -50,14 +50,28 @@ def main(arguments: list[str]) -> None:
         raise ConfigError(f"name one player, got {words}")
     world, name = world_of(words[0] if words else None, command.world, settings, min(command.num_envs, command.episodes))
     console = Console()
-    results = {}
-    for label, player in _variants(name, world):
-        with console.status(f"{label}: {command.episodes:,} episodes of {world.spec.id}"):
-            lineup = _lineup(world, player, command)
-            results[label] = evaluate(world, lineup, episodes=command.episodes, seed=command.seed)
-    report = _report(results, world, command)
-    console.print(_table(report, world, command))
+    variants = _variants(name, world)
+    teams = {}
+    for team in _teams(world.spec, variants[0][1], command.team):
+        results = {}
+        for label, player in variants:
+            with console.status(f"{team}, {label}: {command.episodes:,} episodes of {world.spec.id}"):
+                lineup = _lineup(world.spec, player, team, command.against)
+                results[label] = evaluate(world, lineup, episodes=command.episodes, seed=command.seed)
+        teams[team] = _report(results, team)
+        against = f", team {team} against {command.against}" if len(world.spec.teams) > 1 else ""
+        console.print(f"{world.spec.id}: {command.episodes:,} held-out episodes, seed {command.seed}{against}", highlight=False)
+        console.print(_table(teams[team], team))
     if command.json is not None:
+        report = {
+            "world": world.spec.id,
+            "version": world.spec.version,
+            "config": dict(world.spec.config),
+            "episodes": command.episodes,
+            "seed": command.seed,
+            "against": command.against if len(world.spec.teams) > 1 else None,
+            "teams": teams,
+        }
         command.json.write_text(json.dumps(report, indent=2))
         console.print(f"Wrote {command.json}.")
 
@@ -86,76 +100,58 @@ def _variants(name: str, world: World) -> list[tuple[str, Player]]:
     return found
 
 
-def _lineup(world: World, player: Player, command: EvaluateFlags) -> list[Player]:
-    teams = world.spec.teams
-    if command.team is None:
-        if set(world.spec.agents) <= player.policies.keys():
-            return [player] * len(teams)
-        played = sorted(
-            {
-                world.spec.teams[t]
-                for g in world.spec.groups
-                for a, t in zip(g.agents, g.team, strict=True)
-                if a in player.policies
-            }
-        )
-        raise ConfigError(f"{player.name!r} plays only {played}; say so with --team {played[0]}")
-    if command.team not in teams:
-        raise ConfigError(f"world {world.spec.id!r} has no team {command.team!r}; its teams are {list(teams)}")
-    other = find_player(command.against, world.spec)
-    return [player if team == command.team else other for team in teams]
+def _teams(spec: WorldSpec, player: Player, wanted: str | None) -> list[str]:
+    """The teams to measure: the one asked for, or all that the player can play."""
+    seats = [(agent, spec.teams[t]) for g in spec.groups for agent, t in zip(g.agents, g.team, strict=True)]
+    unable = {team for agent, team in seats if agent not in player.policies}
+    able = [team for team in spec.teams if team not in unable]
+    if wanted is None:
+        return able
+    if wanted not in able:
+        raise ConfigError(f"{player.name!r} cannot play the team {wanted!r} of {spec.id!r}; it plays {', '.join(able)}")
+    return [wanted]
 
 
-def _report(results: dict[str, Evaluation], world: World, command: EvaluateFlags) -> dict[str, Any]:
-    summaries = {label: result.summaries() for label, result in results.items()}
+def _lineup(spec: WorldSpec, player: Player, team: str, against: str) -> list[Player]:
+    return [player if other == team else find_player(against, spec) for other in spec.teams]
+
+
+def _report(results: dict[str, Evaluation], team: str) -> dict[str, Any]:
+    """Of one team: the summaries by player and measure, and the skill by player."""
     players = {
-        label: {name: asdict(summary) | {"interval": list(summary.interval)} for name, summary in found.items()}
-        for label, found in summaries.items()
+        label: {name: asdict(summary) | {"interval": list(summary.interval)} for name, summary in result.summaries().items()}
+        for label, result in results.items()
     }
-    teams = [command.team] if command.team else list(world.spec.teams)
+    means = {label: measures[f"return/{team}"]["mean"] for label, measures in players.items()}
     skill = {}
-    if {"random", "scripted"} <= players.keys():
-        for label in players:
-            skill[label] = {
-                team: normalized_skill(
-                    players[label][f"return/{team}"]["mean"],
-                    random=players["random"][f"return/{team}"]["mean"],
-                    reference=players["scripted"][f"return/{team}"]["mean"],
-                )
-                for team in teams
-            }
-    return {
-        "world": world.spec.id,
-        "version": world.spec.version,
-        "config": dict(world.spec.config),
-        "episodes": command.episodes,
-        "seed": command.seed,
-        "team": command.team,
-        "against": command.against if command.team else None,
-        "players": players,
-        "skill": skill,
-    }
+    if {"random", "scripted"} <= means.keys():
+        anchors = {"random": means["random"], "reference": means["scripted"]}
+        skill = {label: normalized_skill(value, **anchors) for label, value in means.items()}
+    return {"players": players, "skill": skill}
 
 
-def _table(report: dict[str, Any], world: World, command: EvaluateFlags) -> Table:
-    against = f", team {command.team} against {command.against}" if command.team else ""
-    title = f"{world.spec.id}: {command.episodes:,} held-out episodes, seed {command.seed}{against}"
-    table = Table(title=title, box=None, title_justify="left", pad_edge=False)
-    for column in ("player", "measure", "mean", "± s.e.", "IQM", "95 % interval", "skill"):
-        table.add_column(column, justify="left" if column in ("player", "measure") else "right", no_wrap=True)
-    for label, measures in report["players"].items():
-        for name, summary in measures.items():
-            kind, _, team = name.partition("/")
-            skill = report["skill"].get(label, {}).get(team) if kind == "return" else None
+def _table(report: dict[str, Any], team: str) -> Table:
+    """One block per measure, so that the players stand under each other; fits 80 columns."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for column in ("mean", "± s.e.", "IQM", "95 % interval", "skill"):
+        table.add_column(column, justify="right", no_wrap=True)
+    players = report["players"]
+    for measure in next(iter(players.values())):
+        kind, _, name = measure.partition("/")
+        if kind == "return" and name != team:
+            continue
+        table.add_row(f"[bold]{f'return {name}' if kind == 'return' else name}[/bold]")
+        for label, measures in players.items():
+            summary = measures[measure]
             low, high = summary["interval"]
+            skill = report["skill"].get(label) if kind == "return" else None
             table.add_row(
-                label,
-                team if kind == "metric" else f"return {team}",
+                f"  {label}",
                 f"{summary['mean']:.3f}",
                 f"{summary['standard_error']:.3f}",
                 f"{summary['iqm']:.3f}",
                 f"{low:.3f} … {high:.3f}",
                 "" if skill is None else f"{skill:.0%}",
             )
-        table.add_row()
     return table

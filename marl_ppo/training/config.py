@@ -98,7 +98,7 @@ class TrainConfig:
     device: str = "cpu"
     """torch device of the learner"""
     threads: int | None = None
-    """threads that collect and learn side by side; measured at the start if not given"""
+    """threads that collect and learn side by side; if not given, 2, or 1 where there is only one core"""
     fused: bool | None = None
     """use the hand-derived update on the CPU where it applies; if not given, wherever it does"""
     checkpoint_minutes: float = 1.0

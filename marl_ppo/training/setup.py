@@ -1,5 +1,6 @@
 """From a config to the parts of a training run: worlds in shards, policies, learners, the collector."""
 
+import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -114,9 +115,14 @@ def make_policies(spec: WorldSpec, config: TrainConfig) -> dict[str, ActorCritic
     return policies
 
 
-def resolve(config: TrainConfig, *, cores: int) -> TrainConfig:
+def resolve(config: TrainConfig) -> TrainConfig:
     """Fill in what is left to the machine: threads."""
-    return config if config.threads is not None else replace(config, threads=max(1, min(2, cores, config.num_envs)))
+    return config if config.threads is not None else replace(config, threads=min(2, available_cores(), config.num_envs))
+
+
+def available_cores() -> int:
+    """Cores this process may use; where the system cannot tell (macOS, Windows), all cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _group_of(spec: WorldSpec, policy: str) -> Group:

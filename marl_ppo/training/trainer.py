@@ -1,6 +1,5 @@
 """The training loop: collect, learn, report, save; repeat until the budget or the time is used up."""
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +38,7 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, others: Mapping[str, Player] | None = None) -> None:
         torch.set_num_threads(1)
-        self.config = config = resolve(config, cores=len(os.sched_getaffinity(0)))
+        self.config = config = resolve(config)
         self._executor = ThreadPoolExecutor(config.threads) if (config.threads or 1) > 1 else None
         self.setup = build(config, others or {}, self._executor)
         self.update = 0
