@@ -27,7 +27,7 @@ class EvaluateFlags:
     """
 
     world: str | None = None
-    """world to play; for a trained player, the one it was trained on"""
+    """world to play; if not given, the one PLAYER was trained on"""
     team: str | None = None
     """the team to measure; in turn all that PLAYER plays if not given"""
     against: str = "scripted"
@@ -77,7 +77,10 @@ def main(arguments: list[str]) -> None:
 
 
 def world_of(player: str | None, world: str | None, settings: dict[str, Any], num_envs: int) -> tuple[World, str]:
-    """The world a player is to play, and the player's name: the newest run if there is none."""
+    """The world a player is to play, and the player's name: the newest run if there is none.
+
+    The settings a player was trained with hold for its own world only, and `settings` go over them.
+    """
     if player is None:
         player = str(newest_run())
     if player in ("random", "scripted"):
@@ -85,7 +88,9 @@ def world_of(player: str | None, world: str | None, settings: dict[str, Any], nu
             raise ConfigError(f"say which world {player!r} plays, with --world")
         return make_world(world, num_envs=num_envs, **settings), player
     config = trained_config(find_trained(player))
-    return make_world(config.world, num_envs=num_envs, **{**config.world_config, **settings}), player
+    if world is None or world == config.world:
+        world, settings = config.world, {**config.world_config, **settings}
+    return make_world(world, num_envs=num_envs, **settings), player
 
 
 def _variants(name: str, world: World) -> list[tuple[str, Player]]:

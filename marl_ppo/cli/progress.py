@@ -55,7 +55,7 @@ class ProgressBar(RunListener):
         returns = [value for name, value in metrics.items() if name.startswith("return/")]
         if returns:
             self._return = returns[0] if self._return is None else 0.9 * self._return + 0.1 * returns[0]
-        kl = max(value for name, value in metrics.items() if name.endswith("approx_kl"))
+        kl = max((value for name, value in metrics.items() if name.endswith("approx_kl")), default=0.0)
         about = [f"{metrics['SPS'] / 1000:.0f}k SPS", f"KL {kl:.3f}"]
         if self._return is not None:
             about.append(f"return {self._return:.2f}{self._level()}")

@@ -24,7 +24,7 @@ class WatchFlags:
     """Watch a player: marl-ppo watch [PLAYER] [name=value ...] [flags]; the newest run if PLAYER is left out."""
 
     world: str | None = None
-    """world to play; for a trained player, the one it was trained on"""
+    """world to play; if not given, the one PLAYER was trained on"""
     against: str = "scripted"
     """who plays the teams that PLAYER cannot play"""
     stochastic: bool = False

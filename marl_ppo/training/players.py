@@ -57,16 +57,20 @@ def trained_config(checkpoint: Path) -> TrainConfig:
 
 
 def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
-    """The policies of a checkpoint, as far as they play `spec`."""
+    """The policies of a checkpoint, as far as they play `spec`: any world whose agents look alike to them.
+
+    Raises ConfigError where an agent they learned to play has another name, obs or action in `spec`.
+    """
     config = trained_config(checkpoint)
-    if config.world != spec.id:
-        raise ConfigError(f"{checkpoint} was trained on world {config.world!r}; it cannot play {spec.id!r}")
     trained_spec = world_from(config, 1).spec
-    if [(g.name, dict(g.obs), g.action) for g in trained_spec.groups] != [(g.name, dict(g.obs), g.action) for g in spec.groups]:
-        raise ConfigError(
-            f"{checkpoint} was trained with the world settings {dict(config.world_config)}; "
-            f"other agents, observations or actions than {dict(spec.config)}"
-        )
+    agents = learning_agents(trained_spec, config)
+    met, meets = _agents_of(trained_spec), _agents_of(spec)
+    for agent in agents:
+        if met[agent] != meets.get(agent):
+            raise ConfigError(
+                f"{checkpoint} cannot play {spec.id!r} {dict(spec.config)}: it was trained on {config.world!r} "
+                f"{dict(config.world_config)}, where {agent} has {met[agent]}; here it has {meets.get(agent, 'no place')}"
+            )
     policies = make_policies(trained_spec, config)
     for name, policy in policies.items():
         path = f"policies/{name}/weights.safetensors"
@@ -75,6 +79,15 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
             raise FileFormatError(f"{checkpoint} has no weights of policy {name!r}")
         weights = {key.removeprefix("actor."): value for key, value in files[path].items() if key.startswith("actor.")}
         policy.actor.load_state_dict(weights)
-    agents = learning_agents(trained_spec, config)
     name = checkpoint.parent.parent.name if checkpoint.parent.name == "checkpoints" else checkpoint.name
     return Player(name=name, policies={agent: policies[p].actor for agent, p in agents.items()}, greedy=greedy)
+
+
+def _agents_of(spec: WorldSpec) -> dict[str, str]:
+    """What an actor meets as each agent, in words: what it sees, what it does, and its number in its team."""
+    return {
+        agent: f"obs {[(leaf, box.shape) for leaf, box in group.obs.items()]}, action {group.action}"
+        f"{' with masks' if group.masked else ''}, agent_index {index}"
+        for group in spec.groups
+        for agent, index in zip(group.agents, group.agent_index, strict=True)
+    }
