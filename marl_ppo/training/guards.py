@@ -91,7 +91,9 @@ class Guards:
         self._raised: set[str] = set()
 
     def look(self, metrics: Metrics, progress: float) -> dict[str, str]:
-        """New warnings by the guard's name."""
+        """New warnings by the guard's name; none where nothing was learned from."""
+        if not metrics["decisions"]:
+            return {}
         found = {name: text for name, guard in self._guards.items() if (text := guard(metrics, progress)) is not None}
         new = {name: text for name, text in found.items() if name not in self._raised}
         self._raised = set(found)

@@ -59,10 +59,13 @@ class Learner:
     def update(self, batch: Batch, *, progress: float, shuffle: torch.Generator) -> dict[str, Tensor | float]:
         """Learn from one rollout at `progress` (0 to 1) of the budget; returns metrics by name.
 
-        `shuffle` orders the minibatches. Metrics are tensors where they would cost a read.
+        `shuffle` orders the minibatches. Metrics are tensors where they would cost a read. Nothing is learned from a
+        rollout in which no decision closed, as where every seat was dead or waited all along.
         """
         config = self.config
         rows = batch.valid_rows
+        if not len(rows):
+            return {"decisions": 0.0}
         returns, values = batch.returns[rows], batch.values[rows]
         metrics: dict[str, Tensor | float] = {
             "explained_variance": explained_variance(values, returns),
@@ -123,17 +126,18 @@ class Learner:
         config = self.config
         stats: list[Tensor] = []
         norms: list[Tensor] = []
-        epochs = 0
+        before = epochs = 0
         for _ in range(config.update_epochs):
             before = len(stats)
-            stats += [self._step(minibatch, norms) for minibatch in self._minibatches(batch, shuffle)]
+            # Empty ones, where there are fewer decisions than minibatches, have no mean.
+            stats += [self._step(minibatch, norms) for minibatch in self._minibatches(batch, shuffle) if minibatch.size]
             epochs += 1
             if config.target_kl is not None:
                 kl = torch.stack(stats[before:])[:, STATS.index("approx_kl")].mean()
                 if should_stop(float(kl), config.target_kl):
                     break
         seen = torch.stack(stats)
-        last = seen[-config.num_minibatches :]
+        last = seen[before:]
         means: dict[str, Tensor | float] = {name: seen[:, i].mean() for i, name in enumerate(STATS)}
         return means | {
             "approx_kl": last[:, STATS.index("approx_kl")].mean(),
