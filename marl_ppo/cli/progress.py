@@ -1,5 +1,6 @@
 """What a training shows on the terminal: a bar with speed, return, KL and time left, and the level in words."""
 
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -36,19 +37,20 @@ class ProgressBar(RunListener):
         self._task: TaskID | None = None
 
     def on_start(self, config: TrainConfig, resumed_at: int) -> None:
-        self._steps_per_update = config.steps_per_update
-        self._total = config.num_updates * config.steps_per_update
+        self._config = config
+        self._began = time.perf_counter()
         verb = f"Resuming {config.world} at update {resumed_at}" if resumed_at else f"Training {config.world}"
+        limit = "" if config.minutes is None else f" or {config.minutes:g} minutes"
         self._console.print(
-            f"{verb}: {config.total_steps:,} steps in {config.num_updates:,} updates of {config.steps_per_update:,}, "
-            f"{config.threads} thread(s), seed {config.seed}. Ctrl-C stops and saves."
+            f"{verb}: {config.total_steps:,} steps{limit}, {config.steps_per_update:,} steps per update, "
+            f"threads {config.threads}, seed {config.seed}. Ctrl-C stops and saves.",
+            highlight=False,
         )
-        if self._total != config.total_steps:
-            self._console.print(f"The last update goes over the budget: {self._total:,} steps in all.")
-        self._anchors = _anchors(config)
-        self._bar.start()
         about = "starting" if is_warm() else "compiling kernels, once for this version: half a minute"
-        self._task = self._bar.add_task(config.world, total=config.num_updates, completed=resumed_at, about=about)
+        self._task = self._bar.add_task(config.world, total=1.0, about=about)
+        self._bar.update(self._task, completed=resumed_at / config.num_updates)
+        self._bar.start()
+        self._anchors = _anchors(config)
 
     def on_update(self, progress: trainer.Progress) -> None:
         metrics = progress.metrics
@@ -60,9 +62,7 @@ class ProgressBar(RunListener):
         if self._return is not None:
             about.append(f"return {self._return:.2f}{self._level()}")
         assert self._task is not None
-        self._bar.update(self._task, completed=progress.update, about="  ".join(about))
-        if progress.update * self._steps_per_update >= self._total:
-            self._bar.stop()
+        self._bar.update(self._task, completed=self._done(progress), about="  ".join(about))
 
     def on_warning(self, policy: str, name: str, text: str) -> None:
         self._bar.console.print(f"[yellow]warning, {name}[/yellow] ({policy}): {text}")
@@ -70,9 +70,15 @@ class ProgressBar(RunListener):
     def on_checkpoint(self, path: Path) -> None:
         self._bar.refresh()
 
-    def close(self) -> None:
-        """Leave the terminal as it was."""
+    def on_stop(self) -> None:
         self._bar.stop()
+
+    def _done(self, progress: trainer.Progress) -> float:
+        """Share of the budget that is used up: of steps or of minutes, whichever ends first."""
+        of_steps = progress.update / self._config.num_updates
+        if self._config.minutes is None:
+            return of_steps
+        return max(of_steps, min(1.0, (time.perf_counter() - self._began) / (60 * self._config.minutes)))
 
     def _level(self) -> str:
         if self._anchors is None or self._return is None:

@@ -55,6 +55,9 @@ class RunListener:
     def on_checkpoint(self, path: Path) -> None:
         """A checkpoint was written."""
 
+    def on_stop(self) -> None:
+        """Training is over, in whatever way: by an error, too."""
+
 
 def new_run_folder(config: TrainConfig, name: str | None = None) -> Path:
     """A folder for a new run: runs/NAME, or runs/WORLD-1, -2, ... Raises ConfigError when NAME is taken."""
@@ -109,10 +112,14 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
     config = trainer.config
     guards = {name: Guards(_max_entropy(trainer, name)) for name in trainer.setup.learners}
     budget = _Budget(config)
-    listener.on_start(config, trainer.update)
     progress = Progress(update=trainer.update, steps=trainer.steps, seconds=trainer.seconds, metrics={})
     stopped = "budget"
-    with _interruptible() as interrupted, (folder / "metrics.jsonl").open("a") as record, TensorBoard(folder) as board:
+    with (
+        _interruptible() as interrupted,
+        (folder / "metrics.jsonl").open("a") as record,
+        TensorBoard(folder) as board,
+        _told(listener, config, trainer.update),
+    ):
         while not trainer.finished:
             progress = trainer.train_once()
             line = {"update": progress.update, "steps": progress.steps, "seconds": progress.seconds, **progress.metrics}
@@ -161,6 +168,15 @@ class _Budget:
             return False
         self._saved = now
         return True
+
+
+@contextmanager
+def _told(listener: RunListener, config: TrainConfig, resumed_at: int) -> Iterator[None]:
+    listener.on_start(config, resumed_at)
+    try:
+        yield
+    finally:
+        listener.on_stop()
 
 
 @contextmanager
