@@ -129,7 +129,7 @@ def test_players_that_cannot_see_their_velocity_remember_it_exactly(action: str)
         play.step()
     remembered = torch.cat([part.memory.unflatten(0, (8, -1)) for part in play.parts], dim=1)
 
-    np.testing.assert_allclose(remembered.numpy(), world.velocity, atol=1e-5)
+    np.testing.assert_allclose(remembered.numpy(), world.bodies.velocity, atol=1e-5)
 
 
 @pytest.mark.parametrize(

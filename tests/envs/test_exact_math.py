@@ -101,11 +101,11 @@ for x in rng.uniform(-30.0, 30.0, 2000).tolist():
 for world_id in ("spread", "speaker_listener", "reference", "tag", "adversary"):
     world = make_world(world_id, num_envs=3, action="continuous")
     outputs = world.reset(np.arange(3, dtype=np.uint64))
-    world.position *= 0.3  # crowded, so that bodies touch
+    world.bodies.position[:] *= 0.3  # crowded, so that bodies touch
     for _ in range(20):
         shapes = [(3, len(group.agents), *group.action_shape) for group in world.spec.groups]
         outputs = world.step([rng.uniform(0, 1, shape).astype(np.float32) for shape in shapes])
-        for array in (*outputs.arrays().values(), world.position, world.velocity):
+        for array in (*outputs.arrays().values(), world.bodies.position, world.bodies.velocity):
             digest.update(array.tobytes())
 print(digest.hexdigest())
 """

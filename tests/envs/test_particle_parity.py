@@ -67,7 +67,7 @@ def largest_difference(ours: ParticleWorld, original: Any, *, rewards: bool = Tr
     ours.reset(np.arange(ours.num_envs, dtype=np.uint64))
     scramble(ours, rng)
     actions = [random_actions(ours, rng) for _ in range(STEPS)]
-    start = (ours.position.copy(), ours.velocity.copy())
+    start = (ours.bodies.position.copy(), ours.bodies.velocity.copy())
     told = []
     for step_actions in actions:
         outputs = ours.step(step_actions)
@@ -80,7 +80,7 @@ def largest_difference(ours: ParticleWorld, original: Any, *, rewards: bool = Tr
     worst = 0.0
     for n in range(ours.num_envs):
         original.reset(seed=n)
-        put_state(original, start[0][n], start[1][n], ours.goal[n])
+        put_state(original, start[0][n], start[1][n], ours.bodies.goal[n])
         for step_actions, (obs, reward) in zip(actions, told, strict=True):
             # What the environment does once all agents have acted, without its turn-taking around it.
             original.current_actions = [a for group in step_actions for a in group[n]]
@@ -95,12 +95,12 @@ def largest_difference(ours: ParticleWorld, original: Any, *, rewards: bool = Tr
 
 def scramble(world: ParticleWorld, rng: np.random.Generator) -> None:
     """Bodies close together and moving: many contacts, which hardly happen from the usual start."""
-    world.position[:] = rng.uniform(-0.5, 0.5, world.position.shape)
+    world.bodies.position[:] = rng.uniform(-0.5, 0.5, world.bodies.position.shape)
     first = 0
     for role in world.scenario.roles:
         if role.moves:
             agents = slice(first, first + len(role.agents))
-            world.velocity[:, agents] = rng.uniform(-0.5, 0.5, (world.num_envs, len(role.agents), 2))
+            world.bodies.velocity[:, agents] = rng.uniform(-0.5, 0.5, (world.num_envs, len(role.agents), 2))
         first += len(role.agents)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from marl_ppo.envs import make_world
 from marl_ppo.envs.particle import rules
+from marl_ppo.envs.particle.reward import Terms
 from marl_ppo.envs.particle.world import ParticleWorld
 from marl_ppo.errors import ConfigError, WorldError
 
@@ -23,7 +24,7 @@ def started(world_id: str, *, positions: list[tuple[float, float]] | None = None
     assert isinstance(world, ParticleWorld)
     world.reset(seeds(1))
     if positions is not None:
-        world.position[0] = positions
+        world.bodies.position[0] = positions
     return world
 
 
@@ -49,7 +50,7 @@ def test_classic_spread_rewards_are_2n_times_the_mean_less_n_per_step() -> None:
     classic.reset(seeds(50))
     modern_return, classic_return = np.zeros(50), np.zeros(50)
     for _ in range(25):  # the integrators differ, so the positions of both are made equal at every step
-        modern.position[:] = classic.position[:] = rng.uniform(-0.5, 0.5, modern.position.shape)
+        modern.bodies.position[:] = classic.bodies.position[:] = rng.uniform(-0.5, 0.5, modern.bodies.position.shape)
         rewards = [rewards_here(world) for world in (modern, classic)]
         modern_return += rewards[0].mean(axis=1)
         classic_return += rewards[1].mean(axis=1)
@@ -62,11 +63,9 @@ def rewards_here(world: ParticleWorld) -> np.ndarray:
     out = world.outputs
     metrics = tuple(out.metrics.values())
     classic = world.spec.config["dynamics"] == "classic"
-    radius = world.scenario.radius
     tally = np.zeros((world.num_envs, world.scenario.num_tallies))
-    world.scenario.reward(
-        world.position, world.goal, radius, world.params, 0.5, classic, tally, out.rewards, metrics, out.outcomes
-    )
+    terms = Terms(radius=world.scenario.radius, params=world.params, local_ratio=0.5, classic=classic, tally=tally)
+    world.scenario.reward(world.bodies, terms, out.rewards, metrics, out.outcomes)
     return np.concatenate([rewards.astype(np.float64) for rewards in out.rewards], axis=1)
 
 
@@ -93,8 +92,8 @@ def test_a_reward_param_moves_rewards_and_nothing_else(world_id: str, param: str
     plain, shaped = make_world(world_id, num_envs=8), make_world(world_id, num_envs=8)
     plain.reset(seeds(8))
     shaped.reset(seeds(8), params={param: 0.25})
-    plain.position *= 0.2
-    shaped.position *= 0.2
+    plain.bodies.position[:] *= 0.2
+    shaped.bodies.position[:] *= 0.2
     differed = False
     for actions in wander(plain, 10, np.random.default_rng(2)):
         one, two = plain.step(actions), shaped.step(actions)
@@ -111,8 +110,8 @@ def test_landmark_spread_bounds_where_landmarks_start_and_not_agents() -> None:
     world = make_world("spread", num_envs=200)
     world.reset(seeds(200), params={"landmark_spread": 0.2})
 
-    assert np.abs(world.position[:, 3:]).max() <= 0.2
-    assert np.abs(world.position[:, :3]).max() > 0.9
+    assert np.abs(world.bodies.position[:, 3:]).max() <= 0.2
+    assert np.abs(world.bodies.position[:, :3]).max() > 0.9
 
 
 # Task metrics and outcomes
@@ -122,7 +121,7 @@ def test_spread_measures_coverage_distance_and_collisions() -> None:
     """Two agents touch and one of them is on a landmark; distances 0.05, 0.3 and 0.9 make a mean of 1.25 / 3."""
     bodies = [(0.0, 0.0), (0.0, 0.25), (0.9, 0.9), (0.05, 0.0), (-0.3, 0.0), (0.9, 0.0)]
     world = started("spread", positions=bodies)
-    world.velocity[:] = 0.0
+    world.bodies.velocity[:] = 0.0
     outputs = world.step(stay(world))
 
     assert outputs.metrics["coverage"][0] == pytest.approx(1 / 3)
@@ -135,8 +134,8 @@ def test_collisions_are_counted_over_the_episode_and_forgotten_at_reset() -> Non
     world = started("spread", agents=2, positions=[(0.0, 0.0), (0.29, 0.0), (1.0, 1.0), (1.0, 1.0)])
     for _ in range(2):
         outputs = world.step(stay(world))
-        world.position[0, :2] = [(0.0, 0.0), (0.29, 0.0)]
-        world.velocity[:] = 0.0
+        world.bodies.position[0, :2] = [(0.0, 0.0), (0.29, 0.0)]
+        world.bodies.velocity[:] = 0.0
     counted = outputs.metrics["collisions"][0]
     outputs = world.reset(seeds(1))
 
@@ -149,7 +148,7 @@ def test_tag_is_won_by_who_touched_or_kept_more_prey() -> None:
     world = started("tag", chasers=1, prey=2, obstacles=0, positions=[(0.0, 0.0), (0.1, 0.0), (0.8, 0.8)])
     touched = world.step(stay(world))
     points, catches = touched.outcomes[0].tolist(), touched.metrics["catches"][0]
-    world.position[0] = [(-0.8, 0.0), (0.1, 0.0), (0.8, 0.8)]
+    world.bodies.position[0] = [(-0.8, 0.0), (0.1, 0.0), (0.8, 0.8)]
     later = world.step(stay(world))
 
     assert points == [1.0, 1.0]
@@ -240,7 +239,7 @@ def test_continuous_actions_are_clipped_to_their_box() -> None:
     wild.step([actions])
     tame.step([np.clip(actions, 0.0, 1.0)])
 
-    np.testing.assert_array_equal(wild.velocity, tame.velocity)
+    np.testing.assert_array_equal(wild.bodies.velocity, tame.bodies.velocity)
 
 
 @pytest.mark.parametrize(
@@ -307,14 +306,14 @@ def test_a_scene_has_every_body_once_under_a_key_that_lasts(world_id: str) -> No
     after = [primitive.key for primitive in world.scene(0).primitives]
 
     assert before == after
-    assert len(set(after)) == world.position.shape[1]
+    assert len(set(after)) == world.bodies.position.shape[1]
     assert set(world.spec.agents) < set(after)
 
 
 def test_a_scene_tells_what_was_said_and_which_landmark_was_meant() -> None:
     world = started("speaker_listener")
     silent = world.scene(0).caption
-    world.goal[0, 0] = 2
+    world.bodies.goal[0, 0] = 2
     world.step([np.array([[2]]), np.array([[0]])])
     scene = world.scene(0)
 
@@ -339,7 +338,7 @@ def test_a_covered_landmark_is_drawn_over_who_covers_it_and_an_obstacle_under() 
 def test_the_picture_widens_in_steps_so_that_everybody_is_whole_in_it(x: float, reach: float) -> None:
     """Half width 1.2 + 0.3 k, the least that holds x and the radius 0.15: at 1.5 it takes 1.65, so 1.8."""
     world = started("spread")
-    world.position[0] = 0.0
-    world.position[0, 0, 0] = x
+    world.bodies.position[0] = 0.0
+    world.bodies.position[0, 0, 0] = x
 
     assert world.scene(0).bounds == pytest.approx((-reach, -reach, reach, reach))

@@ -1,11 +1,12 @@
 """What each agent sees, and what the centralised critic may see. The orders are mpe2's; README.md has them as tables.
 
-All functions write the rows of the copies `where` and take the arrays named in `rules.py`, with `message` float64
-[N, A, C], the last thing each agent said; `obs` has one float32 array [N, A of the group, D] per group.
+All functions write the rows of the copies `where`; `obs` has one float32 array [N, A of the group, D] per group, and
+`state` is float32 [N, S].
 """
 
 from numba import njit
 
+from marl_ppo.envs.particle.rules import Bodies
 from marl_ppo.envs.world import Array
 
 # How mpe2 paints landmark i: channel i bright, the other two dark. A target is shown to a speaker as this colour.
@@ -15,16 +16,9 @@ NUM_COLOURS = 3
 
 
 @njit(cache=True, nogil=True)
-def observe_spread(
-    where: Array,
-    position: Array,
-    velocity: Array,
-    message: Array,
-    goal: Array,
-    obs: tuple[Array, ...],
-    state: Array,
-) -> None:
+def observe_spread(where: Array, bodies: Bodies, obs: tuple[Array, ...], state: Array) -> None:
     """Own velocity and position, landmarks, the others, and what they say: always nothing, as nobody can speak."""
+    position, velocity = bodies.position, bodies.velocity
     (out,) = obs
     num_agents = velocity.shape[1]
     for n in range(position.shape[0]):
@@ -36,20 +30,13 @@ def observe_spread(
             k = _put_landmarks(out, n, a, k, position, num_agents, a)
             k = _put_others(out, n, a, k, position, num_agents, a)
             out[n, a, k:] = 0.0
-        _write_state(n, position, velocity, message, goal, state)
+        _write_state(n, bodies, state)
 
 
 @njit(cache=True, nogil=True)
-def observe_speaker_listener(
-    where: Array,
-    position: Array,
-    velocity: Array,
-    message: Array,
-    goal: Array,
-    obs: tuple[Array, ...],
-    state: Array,
-) -> None:
+def observe_speaker_listener(where: Array, bodies: Bodies, obs: tuple[Array, ...], state: Array) -> None:
     """The speaker sees the target's colour; the listener its own velocity, the landmarks and the message."""
+    position, velocity, message, goal = bodies
     speaker, listener = obs
     for n in range(position.shape[0]):
         if not where[n]:
@@ -58,20 +45,13 @@ def observe_speaker_listener(
         k = _put(listener, n, 0, 0, velocity[n, 1, 0], velocity[n, 1, 1])
         k = _put_landmarks(listener, n, 0, k, position, 2, 1)
         _put_message(listener, n, 0, k, message, 0)
-        _write_state(n, position, velocity, message, goal, state)
+        _write_state(n, bodies, state)
 
 
 @njit(cache=True, nogil=True)
-def observe_reference(
-    where: Array,
-    position: Array,
-    velocity: Array,
-    message: Array,
-    goal: Array,
-    obs: tuple[Array, ...],
-    state: Array,
-) -> None:
+def observe_reference(where: Array, bodies: Bodies, obs: tuple[Array, ...], state: Array) -> None:
     """Own velocity, the landmarks, the colour of the other agent's target, and the other's message."""
+    position, velocity, message, goal = bodies
     (out,) = obs
     for n in range(position.shape[0]):
         if not where[n]:
@@ -81,20 +61,13 @@ def observe_reference(
             k = _put_landmarks(out, n, a, k, position, 2, a)
             k = _put_colour(out, n, a, k, goal[n, a], REFERENCE_BRIGHT, REFERENCE_DARK)
             _put_message(out, n, a, k, message, 1 - a)
-        _write_state(n, position, velocity, message, goal, state)
+        _write_state(n, bodies, state)
 
 
 @njit(cache=True, nogil=True)
-def observe_tag(
-    where: Array,
-    position: Array,
-    velocity: Array,
-    message: Array,
-    goal: Array,
-    obs: tuple[Array, ...],
-    state: Array,
-) -> None:
+def observe_tag(where: Array, bodies: Bodies, obs: tuple[Array, ...], state: Array) -> None:
     """Own velocity and position, obstacles, all others, and the velocity of every prey but oneself."""
+    position, velocity = bodies.position, bodies.velocity
     chasers, preys = obs
     num_chasers, num_agents = chasers.shape[1], velocity.shape[1]
     for n in range(position.shape[0]):
@@ -109,20 +82,13 @@ def observe_tag(
             for b in range(num_chasers, num_agents):
                 if b != a:
                     k = _put(out, n, row, k, velocity[n, b, 0], velocity[n, b, 1])
-        _write_state(n, position, velocity, message, goal, state)
+        _write_state(n, bodies, state)
 
 
 @njit(cache=True, nogil=True)
-def observe_adversary(
-    where: Array,
-    position: Array,
-    velocity: Array,
-    message: Array,
-    goal: Array,
-    obs: tuple[Array, ...],
-    state: Array,
-) -> None:
+def observe_adversary(where: Array, bodies: Bodies, obs: tuple[Array, ...], state: Array) -> None:
     """Landmarks and all others; the agents see before these where the target is, and the adversary does not."""
+    position, velocity, goal = bodies.position, bodies.velocity, bodies.goal
     adversary, agents = obs
     num_agents = velocity.shape[1]
     for n in range(position.shape[0]):
@@ -134,7 +100,7 @@ def observe_adversary(
             k = _put_relative(agents, n, a - 1, 0, position, num_agents + goal[n, 0], a)
             k = _put_landmarks(agents, n, a - 1, k, position, num_agents, a)
             _put_others(agents, n, a - 1, k, position, num_agents, a)
-        _write_state(n, position, velocity, message, goal, state)
+        _write_state(n, bodies, state)
 
 
 def state_size(num_agents: int, num_landmarks: int, num_words: int, num_goals: int) -> int:
@@ -143,7 +109,8 @@ def state_size(num_agents: int, num_landmarks: int, num_words: int, num_goals: i
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _write_state(n: int, position: Array, velocity: Array, message: Array, goal: Array, state: Array) -> None:
+def _write_state(n: int, bodies: Bodies, state: Array) -> None:
+    position, velocity, message, goal = bodies
     k = 0
     for e in range(position.shape[1]):
         state[n, k] = position[n, e, 0]

@@ -1,10 +1,7 @@
 """Training rewards, task metrics and outcomes. The rewards are mpe2's; metrics and outcomes never depend on params.
 
-All functions run once per step and take the arrays named in `rules.py`, and
+All functions run once per step and write
 
-radius      float64 [E]
-params      float64 [N, P], in the order of the world's `spec.params`; `landmark_spread` is the first
-tally       float64 [N, T], what has been counted since the reset: carried from step to step
 rewards     one float32 array [N, A of the group] per group
 metrics     one float64 array [N] per metric, in the order of `spec.metrics`
 outcomes    float64 [N, teams], as if the episode ended now
@@ -15,10 +12,13 @@ would get, and `local_ratio`, the weight of an agent's own part against the comm
 Distances are compared as squares where the original compares them as such: the two differ by rounding at most.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 
 from marl_ppo.envs.exact_math import exp
+from marl_ppo.envs.particle.rules import Bodies
 from marl_ppo.envs.world import Array
 
 REACH = 0.1
@@ -29,23 +29,29 @@ FIELD = 0.9
 """tag: the prey pays for leaving the field, from this distance to the middle on, in x and y each"""
 
 
+class Terms(NamedTuple):
+    """What a reward depends on besides the bodies."""
+
+    radius: Array
+    """float64 [E]"""
+    params: Array
+    """float64 [N, P], in the order of the world's `spec.params`; `landmark_spread` is the first"""
+    local_ratio: float
+    classic: bool
+    tally: Array
+    """float64 [N, T], what has been counted since the reset: carried from step to step"""
+
+
 @njit(cache=True, nogil=True)
 def reward_spread(
-    position: Array,
-    goal: Array,
-    radius: Array,
-    params: Array,
-    local_ratio: float,
-    classic: bool,
-    tally: Array,
-    rewards: tuple[Array, ...],
-    metrics: tuple[Array, ...],
-    outcomes: Array,
+    bodies: Bodies, terms: Terms, rewards: tuple[Array, ...], metrics: tuple[Array, ...], outcomes: Array
 ) -> None:
     """Common: minus the distances from the landmarks to their nearest agents. Own: minus the agents one touches.
 
     The older environments count an agent's touching itself as well, at every step.
     """
+    position = bodies.position
+    radius, params, local_ratio, classic, tally = terms.radius, terms.params, terms.local_ratio, terms.classic, terms.tally
     (reward,) = rewards
     coverage, distance, collisions = metrics
     num_agents = reward.shape[1]
@@ -78,18 +84,11 @@ def reward_spread(
 
 @njit(cache=True, nogil=True)
 def reward_speaker_listener(
-    position: Array,
-    goal: Array,
-    radius: Array,
-    params: Array,
-    local_ratio: float,
-    classic: bool,
-    tally: Array,
-    rewards: tuple[Array, ...],
-    metrics: tuple[Array, ...],
-    outcomes: Array,
+    bodies: Bodies, terms: Terms, rewards: tuple[Array, ...], metrics: tuple[Array, ...], outcomes: Array
 ) -> None:
     """Both: minus the squared distance from the listener (body 1) to the target."""
+    position, goal = bodies.position, bodies.goal
+    classic = terms.classic
     speaker, listener = rewards
     distance, reached = metrics
     for n in range(position.shape[0]):
@@ -104,21 +103,14 @@ def reward_speaker_listener(
 
 @njit(cache=True, nogil=True)
 def reward_reference(
-    position: Array,
-    goal: Array,
-    radius: Array,
-    params: Array,
-    local_ratio: float,
-    classic: bool,
-    tally: Array,
-    rewards: tuple[Array, ...],
-    metrics: tuple[Array, ...],
-    outcomes: Array,
+    bodies: Bodies, terms: Terms, rewards: tuple[Array, ...], metrics: tuple[Array, ...], outcomes: Array
 ) -> None:
     """Own: minus the distance from the *other* agent to the target one knows for it. Common: the mean of both.
 
     The older environments take squared distances.
     """
+    position, goal = bodies.position, bodies.goal
+    local_ratio, classic = terms.local_ratio, terms.classic
     (reward,) = rewards
     distance, reached = metrics
     for n in range(position.shape[0]):
@@ -137,23 +129,14 @@ def reward_reference(
 
 
 @njit(cache=True, nogil=True)
-def reward_tag(
-    position: Array,
-    goal: Array,
-    radius: Array,
-    params: Array,
-    local_ratio: float,
-    classic: bool,
-    tally: Array,
-    rewards: tuple[Array, ...],
-    metrics: tuple[Array, ...],
-    outcomes: Array,
-) -> None:
+def reward_tag(bodies: Bodies, terms: Terms, rewards: tuple[Array, ...], metrics: tuple[Array, ...], outcomes: Array) -> None:
     """Every touch pays all chasers and costs the prey; the prey also pays for leaving the field.
 
     With the param `shaping`, chasers lose their distances to the nearest prey, and prey win theirs to all chasers.
     A tally counts all touches, and one for each prey whether it was ever touched: those are the outcome.
     """
+    position = bodies.position
+    radius, params, tally = terms.radius, terms.params, terms.tally
     chaser_reward, prey_reward = rewards
     catches, tagged, distance = metrics
     num_chasers, num_prey = chaser_reward.shape[1], prey_reward.shape[1]
@@ -192,22 +175,15 @@ def reward_tag(
 
 @njit(cache=True, nogil=True)
 def reward_adversary(
-    position: Array,
-    goal: Array,
-    radius: Array,
-    params: Array,
-    local_ratio: float,
-    classic: bool,
-    tally: Array,
-    rewards: tuple[Array, ...],
-    metrics: tuple[Array, ...],
-    outcomes: Array,
+    bodies: Bodies, terms: Terms, rewards: tuple[Array, ...], metrics: tuple[Array, ...], outcomes: Array
 ) -> None:
     """The adversary (body 0) loses its distance to the target; the agents win that and lose their nearest's distance.
 
     The older environments square the adversary's own. Outcome: the adversary wins when it ends on the target, which is
     within two of its radii; else the agents do if one of them ends there.
     """
+    position, goal = bodies.position, bodies.goal
+    radius, classic = terms.radius, terms.classic
     adversary_reward, agent_reward = rewards
     agent_distance, adversary_distance = metrics
     num_agents = 1 + agent_reward.shape[1]

@@ -3,11 +3,9 @@
 Bodies are numbered agents first, landmarks after; landmarks never move. The rules are those of mpe2 1.1.1 (`core.py`),
 and with `classic` those of the older multi-agent particle environments, which move a body after its speed has changed.
 
-position    float64 [N, E, 2], x and y of the E = A + L bodies
-velocity    float64 [N, A, 2]
-force       float64 [N, A, 2], what the agents' actions push with; `advance` adds the contacts
-goal        int64 [N, G], the landmark of each of the scenario's G targets
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -17,6 +15,7 @@ from marl_ppo.envs.seeds import uniform
 from marl_ppo.envs.world import Array
 
 TIME_STEP = 0.1
+"""s"""
 KEPT_SPEED = 1 - 0.25
 """the part of its velocity that a body keeps over a step"""
 CONTACT_FORCE = 100.0
@@ -26,15 +25,27 @@ CONTACT_RANGE = 40 * CONTACT_MARGIN
 """bodies farther apart do not push: the force would be under 5e-19, which no speed above 0.001 could hold in float64"""
 
 
+class Bodies(NamedTuple):
+    """The state of N copies: E = A + L bodies."""
+
+    position: Array
+    """float64 [N, E, 2], x and y"""
+    velocity: Array
+    """float64 [N, A, 2]"""
+    message: Array
+    """float64 [N, A, C], the last thing each agent said"""
+    goal: Array
+    """int64 [N, G], the landmark of each of the scenario's G targets"""
+
+
 @njit(cache=True, nogil=True)
-def scatter(
-    where: Array, seeds: Array, landmark_spread: Array, position: Array, velocity: Array, message: Array, goal: Array
-) -> None:
+def scatter(where: Array, seeds: Array, landmark_spread: Array, bodies: Bodies) -> None:
     """Start the copies `where`: bodies at rest at random places, random goals, silence.
 
     Agents lie within 1 of the origin in x and y, landmarks within the copy's `landmark_spread` [N]. Body e takes the
     numbers 2e and 2e + 1 of the copy's stream, the goals those after.
     """
+    position, velocity, message, goal = bodies
     num_bodies, num_agents = position.shape[1], velocity.shape[1]
     for n in range(position.shape[0]):
         if not where[n]:
@@ -50,15 +61,15 @@ def scatter(
 
 
 @njit(cache=True, nogil=True)
-def advance(
-    position: Array, velocity: Array, force: Array, radius: Array, max_speed: Array, num_solid: int, classic: bool
-) -> None:
+def advance(bodies: Bodies, force: Array, radius: Array, max_speed: Array, num_solid: int, classic: bool) -> None:
     """One step of every copy, in place: contacts add to `force`, then every agent moves.
 
+    force       float64 [N, A, 2], what the agents' actions push with
     radius      float64 [E]
     max_speed   float64 [A], inf where there is no limit
     num_solid   how many bodies push each other on contact, counted from the first
     """
+    position, velocity = bodies.position, bodies.velocity
     num_agents = velocity.shape[1]
     for n in range(position.shape[0]):
         for a in range(min(num_agents, num_solid)):

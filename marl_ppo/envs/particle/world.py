@@ -9,6 +9,7 @@ from numba import njit
 
 from marl_ppo.envs.particle import rules, scenarios
 from marl_ppo.envs.particle.actions import decode_continuous, decode_discrete, flatten
+from marl_ppo.envs.particle.reward import Terms
 from marl_ppo.envs.particle.scenario import ActionKind, Dynamics, Scenario
 from marl_ppo.envs.particle.scene import draw
 from marl_ppo.envs.scene import Scene
@@ -116,22 +117,24 @@ class ParticleWorld(World):
         self._radius = scenario.radius
         self._max_speed = scenario.max_speed
         num_bodies = scenario.num_agents + scenario.num_landmarks
-        self.position = np.zeros((num_envs, num_bodies, 2))
-        self.velocity = np.zeros((num_envs, scenario.num_agents, 2))
-        self.message = np.zeros((num_envs, scenario.num_agents, scenario.num_words))
-        self.goal = np.zeros((num_envs, scenario.num_goals), np.int64)
+        self.bodies = rules.Bodies(
+            position=np.zeros((num_envs, num_bodies, 2)),
+            velocity=np.zeros((num_envs, scenario.num_agents, 2)),
+            message=np.zeros((num_envs, scenario.num_agents, scenario.num_words)),
+            goal=np.zeros((num_envs, scenario.num_goals), np.int64),
+        )
         self.tick = np.zeros(num_envs, np.int64)
         self._tally = np.zeros((num_envs, scenario.num_tallies))
-        self._force = np.zeros_like(self.velocity)
-        self._said = np.zeros_like(self.message)
+        self._force = np.zeros_like(self.bodies.velocity)
+        self._said = np.zeros_like(self.bodies.message)
         self._all_copies = np.ones(num_envs, bool)
 
     def scene(self, copy: int) -> Scene:
-        return draw(self.scenario, self.position[copy], self.message[copy], self.goal[copy])
+        return draw(self.scenario, self.bodies.position[copy], self.bodies.message[copy], self.bodies.goal[copy])
 
     def _reset(self, where: Array) -> None:
         landmark_spread = self.params[:, 0]
-        rules.scatter(where, self.seeds, landmark_spread, self.position, self.velocity, self.message, self.goal)
+        rules.scatter(where, self.seeds, landmark_spread, self.bodies)
         self.tick[where] = 0
         self._tally[where] = 0.0
         self._observe(where)
@@ -145,29 +148,11 @@ class ParticleWorld(World):
 
     def _step(self, actions: Sequence[Array]) -> None:
         self._decode(actions)
-        rules.advance(
-            self.position,
-            self.velocity,
-            self._force,
-            self._radius,
-            self._max_speed,
-            self.scenario.num_solid,
-            self._classic,
-        )
+        rules.advance(self.bodies, self._force, self._radius, self._max_speed, self.scenario.num_solid, self._classic)
         self._observe(self._all_copies)
         out = self.outputs
-        self.scenario.reward(
-            self.position,
-            self.goal,
-            self._radius,
-            self.params,
-            self._local_ratio,
-            self._classic,
-            self._tally,
-            out.rewards,
-            tuple(out.metrics.values()),
-            out.outcomes,
-        )
+        terms = Terms(self._radius, self.params, self._local_ratio, self._classic, self._tally)
+        self.scenario.reward(self.bodies, terms, out.rewards, tuple(out.metrics.values()), out.outcomes)
         _count_step(self.tick, self._max_steps, out.ended, out.faulted)
         for g in range(len(self.spec.groups)):
             _mark_seats(out.ended, out.terminations[g], out.truncations[g], out.alive[g], out.acting[g])
@@ -189,21 +174,14 @@ class ParticleWorld(World):
                     f"step: {group.agents[agent]} of copy {copy} chose {array[copy, agent]}, not in {group.action}"
                 )
             first += len(group.agents)
-        self.message[:] = self._said
+        self.bodies.message[:] = self._said
 
     def _observe(self, where: Array) -> None:
         obs = tuple(leaves["vector"] for leaves in self.outputs.obs)
-        self.scenario.observe(where, self.position, self.velocity, self.message, self.goal, obs, self.outputs.state)
+        self.scenario.observe(where, self.bodies, obs, self.outputs.state)
 
     def _arrays(self) -> dict[str, Array]:
-        return {
-            "position": self.position,
-            "velocity": self.velocity,
-            "message": self.message,
-            "goal": self.goal,
-            "tick": self.tick,
-            "tally": self._tally,
-        }
+        return {**self.bodies._asdict(), "tick": self.tick, "tally": self._tally}
 
 
 @njit(cache=True, nogil=True)
