@@ -230,7 +230,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
     ),
     "waiting": ({"world": "waits", "critic_input": "both"}, {}, {"truncated", "acts again", "carried"}),
     "waiting, with memory": ({"world": "waits"}, {"memory": "gru"}, {"truncated", "acts again", "carried"}),
-    "waiting, in two threads": ({"world": "waits", "threads": 2}, {}, {"truncated", "acts again", "carried"}),
+    "in two threads": (
+        {"world": "staggered", "world_config": {"on_death": "team"}, "critic_input": "both", "threads": 2},
+        {},
+        {"terminated", "truncated", "acts again", "carried"},
+    ),
     "in turns": ({"world": "kuhn"}, {}, {"terminated", "acts again", "carried"}),
     "without the fused twins": ({"world": "kuhn", "fused": False}, {}, {"terminated", "acts again", "carried"}),
     "two kinds of agents": ({"world": "two_kinds"}, {}, {"terminated", "acts again"}),
