@@ -116,7 +116,7 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
     stopped = "budget"
     with (
         _interruptible() as interrupted,
-        (folder / "metrics.jsonl").open("a") as record,
+        (folder / "metrics.jsonl").open("a", buffering=1) as record,
         TensorBoard(folder) as board,
         _told(listener, config, trainer.update),
     ):
