@@ -36,6 +36,8 @@ def choices(config: TrainConfig, spared: tuple[int, int] | None = None) -> dict[
     With an agent to be `spared`, the state and everybody else's obs are noise by then.
     """
     with Trainer(config) as trainer:
+        for student in trainer.setup.students.values():
+            student.policy.actor.output.weight.data *= 100  # so that a new policy's logprobs show the last bits of obs
         trainer.setup.collector.start()
         (play,) = trainer.setup.plays
         for _ in range(3):
