@@ -8,7 +8,7 @@ from marl_ppo.agents.networks import NetworkConfig
 from marl_ppo.training.config import PPOConfig, TrainConfig
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small() -> Any:
     """A factory of small configs: small("waits", num_steps=7, ppo={"gamma": 0.9}, network={"memory": "gru"})."""
 
