@@ -10,6 +10,9 @@ An episode is a pure function of (world id, version, config, params, seed, actio
 copies, on the process or on threads. A world never resets itself: after `step`, the arrays are the true last ones and
 `ended` says which copies are over; whoever drives reads them and calls `reset(seeds, where=ended)`.
 
+An action outside its space is a mistake of whoever drives, never a move: a world refuses it from a seat that is acting,
+and takes no notice of it from any other. Continuous actions are clipped to their Box instead, and only NaN is refused.
+
 Axes: N copies, A agents of a group, K choices, D action dimensions, S state size.
 """
 
@@ -244,7 +247,8 @@ class World(ABC):
     def step(self, actions: Sequence[Array]) -> Outputs:
         """Advance every copy by one step with one action array per group; those of seats not acting are ignored.
 
-        Raises WorldError where a copy has ended and was not reset, or an array has the wrong shape or dtype.
+        Raises WorldError where a copy has ended and was not reset, an array has the wrong shape or dtype, or an acting
+        seat's action is outside its space; the latter names copy, agent, action and space. Nothing has changed then.
         """
         if not self._running.all():
             copy = int(np.argmin(self._running))
@@ -304,6 +308,21 @@ class World(ABC):
         """The arrays of the simulation that the future depends on, by name; not the outputs."""
         return {}
 
+    def _refuse_outside(self, actions: Sequence[Array], acting: Sequence[Array | bool]) -> None:
+        """Raise WorldError unless the actions of all `acting` seats (bool [N, A] per group, or True) are in their spaces.
+
+        For `_step` to call before it changes anything.
+        """
+        for group, array, on_turn in zip(self.spec.groups, actions, acting, strict=True):
+            outside = _outside(group.action, array) & on_turn
+            if outside.any():
+                copy, agent = divmod(int(outside.argmax()), len(group.agents))
+                raise self._refusal(group, copy, agent, array[copy, agent])
+
+    def _refusal(self, group: Group, copy: int, agent: int, action: Any) -> WorldError:
+        """What to raise for one action outside its space; `agent` is its place in the group."""
+        return WorldError(f"step: {group.agents[agent]} of copy {copy} chose {action}, not in {group.action}")
+
     def _all_arrays(self) -> dict[str, Array]:
         own = {"seeds": self.seeds, "params": self.params, "running": self._running}
         simulation = {f"world.{name}": array for name, array in self._arrays().items()}
@@ -320,3 +339,12 @@ class World(ABC):
             if not ((values >= param.low) & (values <= param.high)).all():
                 raise ConfigError(f"param {name!r} must be within [{param.low}, {param.high}], got {values}")
             self.params[where, column] = values
+
+
+def _outside(space: ActionSpace, actions: Array) -> Array:
+    """Which of the actions [N, A, ...] are outside `space`: bool [N, A]. Of continuous ones only NaN: others are clipped."""
+    if isinstance(space, spaces.Box):
+        return np.asarray(np.isnan(actions).any(axis=-1))
+    if isinstance(space, spaces.MultiDiscrete):
+        return np.asarray(((actions < 0) | (actions >= space.nvec)).any(axis=-1))
+    return (actions < 0) | (actions >= space.n)

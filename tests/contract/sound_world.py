@@ -56,6 +56,7 @@ class SoundWorld(World):
         self.write(where, died=np.zeros_like(self.alive))
 
     def _step(self, actions: Sequence[Array]) -> None:
+        self._refuse_outside(actions, [self.acting()])
         moves = np.where(self.acting(), 0.5 * (actions[0] - 1), 0.0)
         self.tick += 1
         self.x += np.where(self.alive, moves + self.gusts() + self.params[:, :1], 0.0)

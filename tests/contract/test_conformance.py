@@ -15,8 +15,8 @@ from marl_ppo.envs.conformance import snapshots as of_snapshots
 from marl_ppo.envs.conformance.drive import COPIES, Driver
 from marl_ppo.envs.probes.common import uniforms, write
 from marl_ppo.envs.scene import Scene
-from marl_ppo.envs.world import Array, Outputs
-from marl_ppo.errors import ConformanceError
+from marl_ppo.envs.world import Array, Group, Outputs
+from marl_ppo.errors import ConformanceError, WorldError
 
 
 class VersionZero(SoundWorld):
@@ -71,6 +71,22 @@ class StepsThroughTheEnd(SoundWorld):
     def step(self, actions: Sequence[Array]) -> Outputs:
         self._running[:] = True
         return super().step(actions)
+
+
+class TakesAnyAction(SoundWorld):
+    def _refuse_outside(self, actions: Sequence[Array], acting: Sequence[Array | bool]) -> None:
+        pass
+
+
+class RefusesWithoutAName(SoundWorld):
+    def _refusal(self, group: Group, copy: int, agent: int, action: Any) -> WorldError:
+        return WorldError("step: an action is wrong")
+
+
+class MovesBeforeItRefuses(SoundWorld):
+    def _step(self, actions: Sequence[Array]) -> None:
+        self.x += 0.1
+        super()._step(actions)
 
 
 class ForgetsItsMetric(SoundWorld):
@@ -203,6 +219,9 @@ BROKEN_WORLDS: tuple[tuple[Check, type[SoundWorld], str], ...] = (
     (of_outputs.check_endings_are_edges, EndsWithoutEdges, "ended, but seats of group 0 ended .*0.* times, wanted 1"),
     (of_outputs.check_step_limit, PlaysPastItsLimit, "have not ended after max_steps=7 steps"),
     (of_outputs.check_stepping_an_ended_copy_raises, StepsThroughTheEnd, "went on although a copy had ended"),
+    (of_outputs.check_actions_outside_their_space_are_refused, TakesAnyAction, r"took the action -1 of walker_\d in copy 4"),
+    (of_outputs.check_actions_outside_their_space_are_refused, RefusesWithoutAName, "by copy, agent and action, got: step: an"),
+    (of_outputs.check_actions_outside_their_space_are_refused, MovesBeforeItRefuses, r"but had changed \['world\.x'\]"),
     (of_outputs.check_scores_are_finite, ForgetsItsMetric, "metric 'alive' must end within"),
     (of_outputs.check_scores_are_finite, UnbalancedOutcomes, "must sum to 0"),
     (of_outputs.check_params_are_latched, OneParamForAll, "params 'wind' are"),

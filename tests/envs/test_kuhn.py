@@ -117,7 +117,7 @@ def test_the_action_of_the_player_who_waits_is_not_read() -> None:
 def test_an_action_that_is_no_move_is_refused() -> None:
     world, _ = dealt_world()
 
-    with pytest.raises(WorldError, match=r"must be 0 \(pass\) or 1 \(bet\), got \[7\]"):
+    with pytest.raises(WorldError, match=r"player_0 of copy 0 chose 7, not in Discrete\(2\)"):
         world.step([np.full((TABLES, 2), 7)])
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
+from gymnasium import spaces
 
 from marl_ppo.envs.conformance.drive import COPIES, Check, Driver, MakeWorld, require, steps_for
-from marl_ppo.envs.world import Array, Outputs, WorldSpec
+from marl_ppo.envs.world import Array, Group, Outputs, World, WorldSpec
 from marl_ppo.errors import WorldError
 
 LONGEST_SEARCH = 1000
@@ -149,11 +150,29 @@ def check_stepping_an_ended_copy_raises(make: MakeWorld) -> None:
             break
     if not driver.told.ended.any():
         return
-    try:
-        world.step(driver.actions())
-    except WorldError:
-        return
-    require(False, "step() went on although a copy had ended; World.step refuses this unless it is overridden")
+    if _refusal(world, driver.actions()) is None:
+        require(False, "step() went on although a copy had ended; World.step refuses this unless it is overridden")
+
+
+def check_actions_outside_their_space_are_refused(make: MakeWorld) -> None:
+    """An acting seat's action outside its space raises a WorldError that names copy, agent and action; nothing changes."""
+    driver = Driver(make(COPIES)).start()
+    world = driver.world
+    for g, group in enumerate(world.spec.groups):
+        _play_until_someone_acts(driver, g)
+        copy, agent = np.argwhere(driver.told.acting[g])[-1]
+        for action in _actions_outside(group):
+            actions = driver.actions()
+            actions[g][copy, agent] = action
+            before = world.snapshot() if "snapshot" in world.spec.capabilities else {}
+            refusal = _refusal(world, actions)
+            what = f"{action} of {group.agents[agent]} in copy {copy}, outside {group.action}"
+            require(refusal is not None, f"step() took the action {what}; it must raise a WorldError")
+            named = all(str(name) in str(refusal) for name in (copy, group.agents[agent], np.asarray(action)))
+            require(named, f"step() must refuse the action {what} by copy, agent and action, got: {refusal}")
+            after = world.snapshot() if before else {}
+            changed = [name for name in before if before[name].tobytes() != after[name].tobytes()]
+            require(not changed, f"step() refused the action {what} but had changed {changed} by then")
 
 
 def check_scores_are_finite(make: MakeWorld) -> None:
@@ -202,6 +221,31 @@ def _require_refusal(driver: Driver, params: dict[str, float], what: str) -> Non
     require(False, f"reset() accepted {what}; World.reset refuses this unless it is overridden")
 
 
+def _play_until_someone_acts(driver: Driver, g: int) -> None:
+    for _ in range(LONGEST_SEARCH):
+        if driver.told.acting[g].any():
+            return
+        driver.play(1)
+    require(False, f"nobody of group {g} acts within {LONGEST_SEARCH} steps")
+
+
+def _actions_outside(group: Group) -> list[Array]:
+    """Actions of one agent of the group that are not in its space: beyond either end, or NaN where Box clips."""
+    space = group.action
+    if isinstance(space, spaces.Box):
+        return [np.full(group.action_shape, np.nan, np.float32)]
+    sizes = space.nvec if isinstance(space, spaces.MultiDiscrete) else np.array(int(space.n))
+    return [np.full(group.action_shape, -1), np.asarray(sizes, np.int64)]
+
+
+def _refusal(world: World, actions: list[Array]) -> WorldError | None:
+    try:
+        world.step(actions)
+    except WorldError as error:
+        return error
+    return None
+
+
 def _at_every_moment(make: MakeWorld, check: Callable[[Outputs, WorldSpec], None]) -> None:
     """Run `check` on what was told after every reset and step of some episodes."""
     world = make(COPIES)
@@ -219,6 +263,7 @@ OUTPUT_CHECKS: tuple[Check, ...] = (
     check_endings_are_edges,
     check_step_limit,
     check_stepping_an_ended_copy_raises,
+    check_actions_outside_their_space_are_refused,
     check_scores_are_finite,
     check_params_are_latched,
 )

@@ -23,7 +23,6 @@ from marl_ppo.envs.kuhn.scene import draw_table
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.seeds import uniform
 from marl_ppo.envs.world import Array, Group, Metric, World, WorldSpec
-from marl_ppo.errors import WorldError
 
 PASS, BET, NO_MOVE = 0, 1, -1
 CARDS = 3
@@ -74,9 +73,9 @@ class Kuhn(World):
         self._write(where)
 
     def _step(self, actions: Sequence[Array]) -> None:
-        moves = actions[0][np.arange(self.num_envs), self._length % 2]
-        if ((moves != PASS) & (moves != BET)).any():
-            raise WorldError(f"step: actions of players on turn must be 0 (pass) or 1 (bet), got {np.unique(moves)}")
+        on_turn = self._length % 2
+        self._refuse_outside(actions, [on_turn[:, None] == np.arange(2)])
+        moves = actions[0][np.arange(self.num_envs), on_turn]
         self._moves[np.arange(self.num_envs), self._length] = moves
         self._length += 1
         self._write(np.ones(self.num_envs, bool))

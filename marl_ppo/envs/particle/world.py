@@ -14,7 +14,7 @@ from marl_ppo.envs.particle.scenario import ActionKind, Dynamics, Scenario
 from marl_ppo.envs.particle.scene import draw
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.world import Array, World
-from marl_ppo.errors import ConfigError, WorldError
+from marl_ppo.errors import ConfigError
 
 
 def spread(
@@ -170,9 +170,7 @@ class ParticleWorld(World):
             wrong = decode(flat, first, role.moves, role.speaks, role.strength, self._force, self._said)
             if wrong >= 0:
                 copy, agent = divmod(wrong, len(group.agents))
-                raise WorldError(
-                    f"step: {group.agents[agent]} of copy {copy} chose {array[copy, agent]}, not in {group.action}"
-                )
+                raise self._refusal(group, copy, agent, array[copy, agent])
             first += len(group.agents)
         self.bodies.message[:] = self._said
 

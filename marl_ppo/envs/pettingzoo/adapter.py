@@ -59,8 +59,8 @@ class ParallelEnvWorld(World):
             raise ConfigError("num_envs must be at least 1, got 0")
         super().__init__(_spec_of(envs[0], world_id, config or {}), len(envs))
         self._envs = list(envs)
-        self._agents: list[list[str]] = [[] for _ in envs]
-        """of each copy, those whose actions its next step reads"""
+        self._acting = tuple(np.zeros((len(envs), len(group.agents)), bool) for group in self.spec.groups)
+        """bool [N, A] per group: whose actions the next step reads"""
         self._action_spaces = {agent: envs[0].action_space(agent) for agent in self.spec.agents}
 
     def close(self) -> None:
@@ -70,17 +70,18 @@ class ParallelEnvWorld(World):
     def _reset(self, where: Array) -> None:
         for n in np.flatnonzero(where).tolist():
             observations, _ = self._envs[n].reset(seed=int(self.seeds[n]) % SEED_RANGE)
-            self._agents[n] = []
+            for acting in self._acting:
+                acting[n] = False
             self._write(n, observations, rewards={}, terminations={}, truncations={})
 
     def _step(self, actions: Sequence[Array]) -> None:
+        self._refuse_outside(actions, self._acting)
         for n, env in enumerate(self._envs):
-            playing = set(self._agents[n])
             joint_action = {
                 agent: _env_action(self._action_spaces[agent], actions[g][n, a])
                 for g, group in enumerate(self.spec.groups)
                 for a, agent in enumerate(group.agents)
-                if agent in playing
+                if self._acting[g][n, a]
             }
             observations, rewards, terminations, truncations, _ = env.step(joint_action)
             self._write(n, observations, rewards, terminations, truncations)
@@ -97,10 +98,10 @@ class ParallelEnvWorld(World):
         env, out = self._envs[n], self.outputs
         # Some envs set the flags but keep the agent in `agents`; the flags count.
         over = {agent for agent in env.possible_agents if terminations.get(agent) or truncations.get(agent)}
-        before, now = set(self._agents[n]), set(env.agents) - over
+        now = set(env.agents) - over
         for g, group in enumerate(self.spec.groups):
             for a, agent in enumerate(group.agents):
-                left = agent in before and agent not in now
+                left = bool(self._acting[g][n, a]) and agent not in now
                 terminated = left and bool(terminations.get(agent) or not truncations.get(agent))
                 truncated = left and not terminated
                 # Who is cut off keeps its last obs for this one step, since its value is bootstrapped from it.
@@ -108,14 +109,13 @@ class ParallelEnvWorld(World):
                 out.obs[g]["vector"][n, a] = observations[agent] if alive else 0
                 out.rewards[g][n, a] = rewards.get(agent, 0.0)
                 out.alive[g][n, a] = alive
-                out.acting[g][n, a] = agent in now
+                out.acting[g][n, a] = self._acting[g][n, a] = agent in now
                 out.terminations[g][n, a] = terminated
                 out.truncations[g][n, a] = truncated
         if self.spec.state_size:
             out.state[n] = env.state()
         out.ended[n] = not now
         out.faulted[n] = False
-        self._agents[n] = [agent for agent in env.possible_agents if agent in now]
 
 
 def _spec_of(env: ParallelEnv, world_id: str | None, config: Mapping[str, Any]) -> WorldSpec:

@@ -110,6 +110,7 @@ class Bandit(World):
         return np.asarray(numbers <= np.maximum(0.5, numbers.min(axis=1, keepdims=True)))
 
     def _step(self, actions: Sequence[Array]) -> None:
+        self._refuse_outside(actions, [True])
         chosen = actions[0].reshape(self._best.shape).astype(np.float64)
         if self._action == "continuous":
             distance = np.clip(chosen, -1.0, 1.0) - self._best

@@ -54,6 +54,7 @@ class Recall(World):
         self._write(where, success=np.zeros(self.num_envs))
 
     def _step(self, actions: Sequence[Array]) -> None:
+        self._refuse_outside(actions, [True])
         asked = self._tick == self._steps - 1
         self._tick += 1
         self._write(np.ones(self.num_envs, bool), success=(asked & (actions[0][:, 0] == self._cue)).astype(np.float64))

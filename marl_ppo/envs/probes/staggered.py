@@ -76,6 +76,7 @@ class Staggered(World):
         self._write(where, rewards=nothing, terminations=nothing, truncations=nothing, ended=nothing[:, 0])
 
     def _step(self, actions: Sequence[Array]) -> None:
+        self._refuse_outside(actions, [self._playing])
         right = (actions[0] == self._cue) & self._playing
         answers = self._playing.sum(axis=1)
         rewards = right.astype(np.float64)

@@ -64,6 +64,7 @@ class TwoKinds(World):
         self._write(where, rewards=np.zeros(self.num_envs))
 
     def _step(self, actions: Sequence[Array]) -> None:
+        self._refuse_outside(actions, [True, True])
         scout_right = actions[0][:, 0] == self._scout_cue[:, 0]
         rewards = scout_right * (actions[1] == self._worker_cue).mean(axis=1)
         self._score += rewards

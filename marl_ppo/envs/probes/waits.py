@@ -62,6 +62,7 @@ class Waits(World):
 
     def _step(self, actions: Sequence[Array]) -> None:
         deciding = self._until == 0
+        self._refuse_outside(actions, [deciding])
         self._right = np.where(deciding, actions[0] == self._cue, self._right)
         self._until = np.where(deciding, self._stands, self._until) - 1
         paid = self._right.copy()
