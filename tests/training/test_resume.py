@@ -105,6 +105,18 @@ def test_a_run_that_goes_on_from_a_checkpoint_ends_with_the_bytes_of_one_never_s
     assert len(whole) == len(cut) == 8
 
 
+def test_what_killed_saves_left_behind_is_cleaned_away(small: Any, tmp_path: Path) -> None:
+    """Also where it lies in the way of a save of the same update."""
+    saves = tmp_path / "run/checkpoints"
+    for update in (3, 4):
+        (saves / f".writing-{update:06d}").mkdir(parents=True)
+        (saves / f".writing-{update:06d}" / "half.safetensors").touch()
+    train(small("waits", checkpoint_updates=4), tmp_path / "run")
+
+    assert sorted(path.name for path in saves.iterdir()) == ["000004", "000008"]
+    assert not list(saves.rglob("half.safetensors"))
+
+
 @pytest.fixture
 def saved(small: Any, tmp_path: Path) -> Path:
     train(small("waits", checkpoint_updates=4), tmp_path / "run")
