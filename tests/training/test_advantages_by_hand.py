@@ -171,11 +171,13 @@ class Seat:
         for start, again in itertools.zip_longest(starts, starts[1:], fillvalue=num_steps):
             edges = [t for t in range(start, again) if self._ending(t) != "acts again"]
             last = edges[0] if edges else again - 1
+            # An episode began since the decision before.
             if any(twin.starts[t][self.n] for t in range(found[-1].last + 1 if found else 0, start + 1)):
                 memory = self._blank()
             value, memory = self.value(twin.shown[start], start // NUM_STEPS, memory)
             if not edges and not self.at(following[again], "acting.{g}"):
                 return found, 1
+            # Also across a cut, what follows is valued by the critic of the rollout in which the decision closes.
             after = twin.reached[last] if edges else following[again]
             next_value, _ = self.value(after, last // NUM_STEPS, memory)
             rewards = [float(self.at(twin.reached[t], "rewards.{g}")) for t in range(start, last + 1)]
