@@ -1,20 +1,29 @@
-"""What the verbs share: words before the flags, and world settings written as name=value."""
+"""What the verbs share: words before the flags, world settings written as name=value, and which world a player plays."""
 
 import tomllib
 from typing import Any
 
-from marl_ppo.envs.registry import world_settings
+from marl_ppo.envs.registry import make_world
+from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
+from marl_ppo.training.players import find_trained, newest_run, trained_config
 
 Settings = dict[str, str | int | float | bool]
 
 
 def split_words(arguments: list[str]) -> tuple[list[str], Settings, list[str]]:
-    """(words, world settings, flags): words and settings come before the first flag."""
+    """(words, world settings, flags): words come before the first flag; a setting may also stand behind a flag's value."""
     first_flag = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
-    before, flags = arguments[:first_flag], arguments[first_flag:]
-    words = [word for word in before if "=" not in word]
-    settings = dict(parse_setting(word) for word in before if "=" in word)
+    words = [word for word in arguments[:first_flag] if "=" not in word]
+    settings: Settings = {}
+    flags: list[str] = []
+    for place, word in enumerate(arguments):
+        before = arguments[place - 1] if place else ""
+        is_value = before.startswith("--") and "=" not in before
+        if not word.startswith("-") and "=" in word and not is_value:
+            settings |= [parse_setting(word)]
+        elif place >= first_flag:
+            flags.append(word)
     return words, settings, flags
 
 
@@ -24,16 +33,32 @@ def parse_setting(word: str) -> tuple[str, Any]:
     if not name:
         raise ConfigError(f"{word!r} is not a world setting; write name=value, such as agents=5")
     try:
-        return name, tomllib.loads(f"value = {text}")["value"]
+        value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return name, text
+    return name, value if isinstance(value, str | int | float | bool) else text
 
 
-def check_settings(world: str, settings: Settings) -> None:
-    """Raise ConfigError with what the world takes, unless it takes these settings."""
-    taken = world_settings(world)
-    if any(str(parameter.kind) == "VAR_KEYWORD" for parameter in taken.values()):
-        return
-    for name in settings:
-        if name not in taken and not world.startswith("pettingzoo:"):
-            raise ConfigError(f"world {world!r} has no setting {name!r}; it has {', '.join(taken) or 'none'}")
+def one_word(words: list[str]) -> str | None:
+    """The player that is named, or None. Raises ConfigError for more than one."""
+    if len(words) > 1:
+        raise ConfigError(f"name one player, got {words}")
+    return words[0] if words else None
+
+
+def world_of(player: str | None, world: str | None, settings: Settings, num_envs: int) -> tuple[World, str]:
+    """The world a player is to play, and the player's name: the newest run if there is none.
+
+    The settings a player was trained with hold for its own world only, and `settings` go over them.
+    """
+    if player is None:
+        player = str(newest_run())
+    if player in ("random", "scripted"):
+        if world is None:
+            raise ConfigError(f"say which world {player!r} plays, with --world")
+    else:
+        config = trained_config(find_trained(player))
+        if world is None or world == config.world:
+            world, settings = config.world, {**config.world_config, **settings}
+    given: dict[str, Any] = dict(settings)
+    return make_world(world, num_envs=num_envs, **given), player

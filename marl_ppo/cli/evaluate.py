@@ -1,6 +1,7 @@
 """`marl-ppo evaluate [PLAYER] [name=value ...]`: a table, and JSON on request."""
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,13 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from marl_ppo.cli.arguments import split_words
-from marl_ppo.envs.registry import make_world
+from marl_ppo.cli.arguments import one_word, split_words, world_of
 from marl_ppo.envs.world import World, WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import Evaluation, evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
-from marl_ppo.play.seating import Player
-from marl_ppo.training.players import find_player, find_trained, newest_run, trained_config
+from marl_ppo.play.seating import Player, playable_teams
+from marl_ppo.training.players import find_player
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def main(arguments: list[str]) -> None:
     """Measure greedy and stochastic play beside the random and the scripted player."""
     words, settings, flags = split_words(arguments)
     command = tyro.cli(EvaluateFlags, args=flags, prog="marl-ppo evaluate PLAYER")
-    if len(words) > 1:
-        raise ConfigError(f"name one player, got {words}")
-    world, name = world_of(words[0] if words else None, command.world, settings, min(command.num_envs, command.episodes))
+    if command.episodes < 1:
+        raise ConfigError(f"episodes must be at least 1, got {command.episodes}")
+    world, name = world_of(one_word(words), command.world, settings, min(command.num_envs, command.episodes))
     console = Console()
     variants = _variants(name, world)
     teams = {}
@@ -60,10 +60,12 @@ def main(arguments: list[str]) -> None:
                 results[label] = evaluate(world, lineup, episodes=command.episodes, seed=command.seed)
         teams[team] = _report(results, team)
         against = f", team {team} against {command.against}" if len(world.spec.teams) > 1 else ""
-        console.print(f"{world.spec.id}: {command.episodes:,} held-out episodes, seed {command.seed}{against}", highlight=False)
+        about = f"{world.spec.id}: {name}, {command.episodes:,} held-out episodes, seed {command.seed}{against}"
+        console.print(about, highlight=False)
         console.print(_table(teams[team], team))
     if command.json is not None:
         report = {
+            "player": name,
             "world": world.spec.id,
             "version": world.spec.version,
             "config": dict(world.spec.config),
@@ -72,25 +74,9 @@ def main(arguments: list[str]) -> None:
             "against": command.against if len(world.spec.teams) > 1 else None,
             "teams": teams,
         }
-        command.json.write_text(json.dumps(report, indent=2))
+        command.json.parent.mkdir(parents=True, exist_ok=True)
+        command.json.write_text(json.dumps(_without_nan(report), indent=2, allow_nan=False))
         console.print(f"Wrote {command.json}.")
-
-
-def world_of(player: str | None, world: str | None, settings: dict[str, Any], num_envs: int) -> tuple[World, str]:
-    """The world a player is to play, and the player's name: the newest run if there is none.
-
-    The settings a player was trained with hold for its own world only, and `settings` go over them.
-    """
-    if player is None:
-        player = str(newest_run())
-    if player in ("random", "scripted"):
-        if world is None:
-            raise ConfigError(f"say which world {player!r} plays, with --world")
-        return make_world(world, num_envs=num_envs, **settings), player
-    config = trained_config(find_trained(player))
-    if world is None or world == config.world:
-        world, settings = config.world, {**config.world_config, **settings}
-    return make_world(world, num_envs=num_envs, **settings), player
 
 
 def _variants(name: str, world: World) -> list[tuple[str, Player]]:
@@ -107,9 +93,7 @@ def _variants(name: str, world: World) -> list[tuple[str, Player]]:
 
 def _teams(spec: WorldSpec, player: Player, wanted: str | None) -> list[str]:
     """The teams to measure: the one asked for, or all that the player can play."""
-    seats = [(agent, spec.teams[t]) for g in spec.groups for agent, t in zip(g.agents, g.team, strict=True)]
-    unable = {team for agent, team in seats if agent not in player.policies}
-    able = [team for team in spec.teams if team not in unable]
+    able = playable_teams(spec, player)
     if wanted is None:
         return able
     if wanted not in able:
@@ -154,9 +138,22 @@ def _table(report: dict[str, Any], team: str) -> Table:
             table.add_row(
                 f"  {label}",
                 f"{summary['mean']:.3f}",
-                f"{summary['standard_error']:.3f}",
+                _number(summary["standard_error"], ".3f"),
                 f"{summary['iqm']:.3f}",
                 f"{low:.3f} … {high:.3f}",
-                "" if skill is None else f"{skill:.0%}",
+                "" if skill is None else _number(skill, ".0%"),
             )
     return table
+
+
+def _number(value: float, form: str) -> str:
+    return "n/a" if math.isnan(value) else format(value, form)
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with null for what cannot be told, since JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {name: _without_nan(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

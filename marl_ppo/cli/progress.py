@@ -51,6 +51,11 @@ class ProgressBar(RunListener):
         self._bar.update(self._task, completed=resumed_at / config.num_updates)
         self._bar.start()
         self._anchors = _anchors(config)
+        if self._anchors is not None:
+            random, script = self._anchors
+            self._bar.console.print(
+                f"Skill: random play ({random:.2f}) is 0 %, our script ({script:.2f}) is 100 %.", highlight=False
+            )
 
     def on_update(self, progress: trainer.Progress) -> None:
         metrics = progress.metrics
@@ -85,7 +90,7 @@ class ProgressBar(RunListener):
             return ""
         random, script = self._anchors
         skill = normalized_skill(self._return, random=random, reference=script)
-        return f" (random 0 %, script 100 %, now {100 * skill:.0f} %)"
+        return f" (skill {100 * skill:.0f} %)"
 
 
 def _anchors(config: TrainConfig) -> tuple[float, float] | None:

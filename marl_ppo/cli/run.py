@@ -1,5 +1,6 @@
 """`marl-ppo run list | compare A B ... | plot RUN ...`: what was trained, and how runs differ."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,12 @@ from rich.table import Table
 
 from marl_ppo.cli.arguments import split_words
 from marl_ppo.envs.seeds import stream
-from marl_ppo.errors import ConfigError, UnknownNameError
+from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.statistics import interquartile_mean, probability_of_improvement, stratified_bootstrap
 from marl_ppo.training.checkpoint import list_checkpoints
 from marl_ppo.training.config_file import load_config
 from marl_ppo.training.curve import plot_runs
-from marl_ppo.training.players import RUNS
+from marl_ppo.training.players import RUNS, run_folders
 from marl_ppo.training.run import read_metrics
 
 _USAGE = """usage: marl-ppo run list
@@ -22,44 +23,40 @@ _USAGE = """usage: marl-ppo run list
 
 RUN is a run's name or folder, or a group trained with --seeds."""
 FINAL_SHARE = 0.05
-"""share of a run's last updates whose training return is its score"""
+"""share of a run's updates with finished episodes, the last ones, whose training return is its score"""
 
 
 def main(arguments: list[str]) -> None:
     """List, plot or compare."""
-    words, _, flags = split_words(arguments)
-    if set(flags) & {"-h", "--help"} or not words:
+    words, settings, flags = split_words(arguments)
+    if set(flags) & {"-h", "--help"} or not arguments:
         print(_USAGE)
         return
-    verb, *names = words
+    verb, *names = words or [""]
+    if settings or flags or len(set(names)) < len(names):
+        raise ConfigError(f"run takes different runs and no flags, got {' '.join(arguments)!r}\n{_USAGE}")
     if verb == "list" and not names:
         _list()
     elif verb == "plot" and names:
-        groups = {name: seeds_of(name) for name in names}
+        groups = {name: run_folders(name) for name in names}
         single = len(groups) == 1 and len(runs := next(iter(groups.values()))) == 1
         print(f"Wrote {plot_runs(groups, runs[0] / 'curve.png' if single else RUNS / 'plot.png')}.")
     elif verb == "compare" and len(names) > 1:
-        _compare({name: seeds_of(name) for name in names})
+        _compare({name: run_folders(name) for name in names})
     else:
-        raise ConfigError(_USAGE)
-
-
-def seeds_of(name: str) -> list[Path]:
-    """The folders of a run, or of the runs of a group."""
-    for path in (Path(name), RUNS / name):
-        if (path / "metrics.jsonl").is_file():
-            return [path]
-        if found := sorted(folder.parent for folder in path.glob("seed-*/metrics.jsonl")):
-            return found
-    known = [path.name for path in RUNS.iterdir()] if RUNS.is_dir() else []
-    raise UnknownNameError.near("run", name, known, otherwise="`marl-ppo run list` lists what there is.")
+        raise ConfigError(f"run lists, plots or compares, got {' '.join(arguments)!r}\n{_USAGE}")
 
 
 def _list() -> None:
     table = Table("run", "world", "seed", "steps", "seconds", "return", "checkpoints", box=None, pad_edge=False)
+    unreadable = []
     for file in sorted(RUNS.glob("**/config.toml")):
         folder = file.parent
-        config, record = load_config(file), read_metrics(folder)
+        try:
+            config, record = load_config(file), read_metrics(folder)
+        except ConfigError as error:  # as of another version: the others are listed all the same
+            unreadable.append(str(error))
+            continue
         last = record[-1] if record else {}
         returns = " ".join(f"{v:.2f}" for k, v in last.items() if k.startswith("return/"))
         saved = len(list_checkpoints(folder / "checkpoints"))
@@ -74,13 +71,18 @@ def _list() -> None:
         )
     if table.row_count:
         Console().print(table)
-    else:
+    elif not unreadable:
         print(f"There are no runs in {RUNS}/ yet. Train one: marl-ppo train spread --minutes 2")
+    for reason in unreadable:
+        print(f"! cannot be read: {reason}")
 
 
 def _compare(groups: dict[str, list[Path]]) -> None:
-    scores = {name: np.array([_final_return(run) for run in runs]) for name, runs in groups.items()}
+    scores = {name: [_final_returns(run) for run in runs] for name, runs in groups.items()}
     first = next(iter(groups))
+    teams = list(scores[first][0])
+    if any(run.keys() != set(teams) for runs in scores.values() for run in runs):
+        raise ConfigError(f"runs can be compared in worlds with the same teams only; {first} has {', '.join(teams)}")
     table = Table(
         "run",
         "seeds",
@@ -92,12 +94,14 @@ def _compare(groups: dict[str, list[Path]]) -> None:
         box=None,
         pad_edge=False,
     )
-    for name, values in scores.items():
+    for name, team in itertools.product(groups, teams):
+        values = np.array([run[team] for run in scores[name]])
         generator = np.random.Generator(np.random.PCG64(int(stream(0, "bootstrap"))))
         low, high = stratified_bootstrap(values, interquartile_mean, generator)
-        better = "" if name == first else f"{probability_of_improvement(values, scores[first]):.2f}"
+        baseline = np.array([run[team] for run in scores[first]])
+        better = "" if name == first else f"{probability_of_improvement(values, baseline):.2f}"
         table.add_row(
-            name,
+            name if len(teams) == 1 else f"{name} {team}",
             str(len(values)),
             f"{values.mean():.3f}",
             f"{float(interquartile_mean(values)):.3f}",
@@ -110,10 +114,11 @@ def _compare(groups: dict[str, list[Path]]) -> None:
     print(f"Wrote {plot_runs(groups, RUNS / 'compare.png')}.")
 
 
-def _final_return(run: Path) -> float:
-    record = read_metrics(run)
-    tail = record[-max(1, round(len(record) * FINAL_SHARE)) :]
-    values = [value for line in tail for name, value in line.items() if name.startswith("return/")]
-    if not values:
+def _final_returns(run: Path) -> dict[str, float]:
+    """Team → mean training return over the run's last updates."""
+    record = [line for line in read_metrics(run) if line["episodes"]]
+    if not record:
         raise ConfigError(f"{run} has finished no episode yet, so there is nothing to compare")
-    return float(np.mean(values))
+    tail = record[-max(1, round(len(record) * FINAL_SHARE)) :]
+    names = [name for name in tail[-1] if name.startswith("return/")]
+    return {name.removeprefix("return/"): float(np.mean([line[name] for line in tail])) for name in names}

@@ -7,19 +7,23 @@ from typing import Annotated
 
 import tyro
 
-from marl_ppo.cli.arguments import check_settings, split_words
+from marl_ppo.cli.arguments import split_words
 from marl_ppo.cli.progress import ProgressBar
 from marl_ppo.errors import ConfigError
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, preset
 from marl_ppo.training.curve import plot_runs
-from marl_ppo.training.players import RUNS
+from marl_ppo.training.players import run_folders
 from marl_ppo.training.run import RunResult, new_run_folder, resume, train
 
 
 @dataclass(frozen=True)
 class TrainFlags:
-    """Train policies: marl-ppo train WORLD [name=value ...] [flags]. World settings, such as agents=5, come first."""
+    """Train policies: marl-ppo train WORLD [name=value ...] [flags], or go on: marl-ppo train --resume RUN.
+
+    Settings of the world, such as agents=5, are listed by `marl-ppo worlds WORLD`. The defaults below are the world's
+    own (those of spread where no world is named).
+    """
 
     settings: Annotated[TrainConfig, tyro.conf.arg(name="")]
     name: str | None = None
@@ -43,7 +47,7 @@ class ResumeFlags:
 def main(arguments: list[str]) -> None:
     """Train or resume."""
     words, world_config, flags = split_words(arguments)
-    if "--resume" in flags:
+    if _value_of("--resume", flags) is not None:
         if words:
             raise ConfigError(f"--resume goes on with a run as it was set up; leave out {' '.join(words)!r}")
         _resume(tyro.cli(ResumeFlags, args=flags, prog="marl-ppo train"))
@@ -52,24 +56,29 @@ def main(arguments: list[str]) -> None:
         if set(flags) & {"-h", "--help"}:
             words = ["spread"]
         else:
-            raise ConfigError("name one world to train on, such as `marl-ppo train spread`; `marl-ppo worlds` lists them")
+            raise ConfigError(
+                "name one world, before all flags, such as `marl-ppo train spread --minutes 2`; `marl-ppo worlds` lists them"
+            )
     base = preset(words[0])
     file = _value_of("--config", flags)
     if file is not None:
         base = load_config(Path(file), over=base)
-    check_settings(words[0], world_config)
+        if base.world != words[0]:
+            raise ConfigError(f"{file} holds settings for world {base.world!r}; leave out its `world`, or train on that one")
     base = replace(base, world_config={**base.world_config, **world_config})
     command = tyro.cli(TrainFlags, args=flags, prog="marl-ppo train WORLD", default=TrainFlags(settings=base))
     if command.seeds is None:
         _report([train(command.settings, new_run_folder(command.settings, command.name), ProgressBar())])
         return
+    seeds = parse_seeds(command.seeds)
     group = new_run_folder(command.settings, command.name)
     results = []
-    for seed in parse_seeds(command.seeds):
+    for seed in seeds:
         results.append(train(replace(command.settings, seed=seed), group / f"seed-{seed}", ProgressBar()))
         if results[-1].stopped == "interrupted":
             break
     _report(results)
+    print(f"Plot all seeds:  marl-ppo run plot {group}")
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -87,9 +96,9 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def _resume(flags: ResumeFlags) -> None:
-    folder = next((path for path in (Path(flags.resume), RUNS / flags.resume) if (path / "config.toml").is_file()), None)
-    if folder is None:
-        raise ConfigError(f"there is no run {flags.resume!r} (looked for its config.toml); `marl-ppo run list` lists runs")
+    folder, *others = run_folders(flags.resume)
+    if others:
+        raise ConfigError(f"{flags.resume} is a group of runs, one per seed; go on with one of them, such as {folder}")
     _report([resume(folder, ProgressBar(), minutes=flags.minutes)])
 
 
@@ -107,9 +116,10 @@ def _report(results: list[RunResult]) -> None:
 
 
 def _value_of(flag: str, flags: list[str]) -> str | None:
-    for place, word in enumerate(flags):
+    """What follows the flag: empty where nothing does, None where it is not given."""
+    for word, following in zip(flags, [*flags[1:], ""], strict=False):
         if word.startswith(f"{flag}="):
             return word.partition("=")[2]
-        if word == flag and place + 1 < len(flags):
-            return flags[place + 1]
+        if word == flag:
+            return following
     return None

@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tyro
 
-from marl_ppo.cli.arguments import split_words
-from marl_ppo.cli.evaluate import world_of
+from marl_ppo.cli.arguments import one_word, split_words, world_of
 from marl_ppo.envs.seeds import stream
-from marl_ppo.envs.world import Array, WorldSpec
+from marl_ppo.envs.world import Array
 from marl_ppo.errors import ConfigError
 from marl_ppo.play.play import Play
-from marl_ppo.play.seating import Player, seat_players
+from marl_ppo.play.seating import playable_teams, seat_players
 from marl_ppo.training.players import find_player
 from marl_ppo.viewer.live import live_feed
 from marl_ppo.viewer.renderer import Renderer
@@ -43,25 +41,19 @@ def main(arguments: list[str]) -> None:
     """Open the window or write the gif."""
     words, settings, flags = split_words(arguments)
     command = tyro.cli(WatchFlags, args=flags, prog="marl-ppo watch PLAYER")
-    if len(words) > 1:
-        raise ConfigError(f"name one player, got {words}")
-    world, name = world_of(words[0] if words else None, command.world, settings, 1)
-    world.spec.require("scene", "watching")
-    player = find_player(name, world.spec, greedy=not command.stochastic)
-    seating = seat_players(world.spec, 1, _lineup(world.spec, player, command.against))
+    if command.seconds <= 0:
+        raise ConfigError(f"seconds must be positive, got {command.seconds}")
+    world, name = world_of(one_word(words), command.world, settings, num_envs=1)
+    spec = world.spec
+    spec.require("scene", "watching")
+    player = find_player(name, spec, greedy=not command.stochastic)
+    able = playable_teams(spec, player)
+    lineup = [player if team in able else find_player(command.against, spec, greedy=True) for team in spec.teams]
+    seating = seat_players(spec, 1, lineup)
 
     def seeds(copies: Array, episodes: Array) -> Array:
         return stream(command.seed, "match", copies, episodes)
 
     play = Play(world, seating.policies, seating.seats, seeds, greedy=seating.greedy)
-    renderer = Renderer(title=f"{world.spec.id}: {player.name}", teams=world.spec.teams)
+    renderer = Renderer(title=f"{spec.id}: {player.name}", teams=spec.teams)
     watch(live_feed(play), renderer=renderer, rate=command.rate, out=command.out, seconds=command.seconds)
-
-
-def _lineup(spec: WorldSpec, player: Player, against: str) -> list[Player]:
-    """PLAYER wherever it can play, `against` elsewhere."""
-    everyone = [(agent, team) for group in spec.groups for agent, team in zip(group.agents, group.team, strict=True)]
-    able = np.ones(len(spec.teams), bool)
-    for agent, team in everyone:
-        able[team] &= agent in player.policies
-    return [player if able[t] else find_player(against, spec, greedy=True) for t in range(len(spec.teams))]

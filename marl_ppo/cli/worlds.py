@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> None:
         print("usage: marl-ppo worlds [WORLD [name=value ...]]\n\nList the worlds, or show one with its agents and settings.")
         return
     if flags or len(words) > 1:
-        raise ConfigError("usage: marl-ppo worlds [WORLD [name=value ...]]")
+        raise ConfigError(f"worlds takes one world at most, got {' '.join(arguments)!r}; usage: marl-ppo worlds [WORLD]")
     console = Console()
     if not words:
         table = Table("world", "what it is about", box=None, pad_edge=False)

@@ -3,11 +3,13 @@
 import functools
 import importlib
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError, UnknownNameError
+from marl_ppo.settings import fits, in_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +48,8 @@ def make_world(world_id: str, *, num_envs: int = 1, **config: Any) -> World:
     Raises UnknownNameError with the nearest name, or ConfigError naming the arguments the world takes.
     """
     constructor = _constructor(world_id)
-    accepted = list(world_settings(world_id))
-    passes_through = world_id.startswith(PETTINGZOO_PREFIX)
-    if unknown := [name for name in config if name not in accepted and not passes_through]:
-        raise ConfigError(f"world {world_id!r} has no setting {', '.join(map(repr, unknown))}; it takes {accepted}")
+    if not world_id.startswith(PETTINGZOO_PREFIX):
+        _check_settings(world_id, config)
     world = constructor(num_envs=num_envs, **config)
     if not isinstance(world, World):
         raise ConfigError(f"the entry point of world {world_id!r} must return a World, got {type(world).__name__}")
@@ -64,6 +64,18 @@ def world_settings(world_id: str) -> dict[str, inspect.Parameter]:
         for name, parameter in parameters.items()
         if name != "num_envs" and parameter.kind is not parameter.VAR_KEYWORD
     }
+
+
+def _check_settings(world_id: str, config: Mapping[str, Any]) -> None:
+    accepted = world_settings(world_id)
+    for name, value in config.items():
+        if name not in accepted:
+            raise ConfigError(f"world {world_id!r} has no setting {name!r}; it has {', '.join(accepted) or 'none'}")
+        kind = accepted[name].annotation
+        # A choice among words is the world's own to check: not every world takes every word of a kind.
+        checked = kind is not inspect.Parameter.empty and get_origin(kind) is not Literal
+        if checked and not fits(value, kind):
+            raise ConfigError(f"{name} of world {world_id!r} must be {in_words(kind)}, got {value!r}")
 
 
 def _constructor(world_id: str) -> Any:

@@ -35,6 +35,13 @@ class Seating:
     """per group int64 [N, A], an index into `policies`"""
 
 
+def playable_teams(spec: WorldSpec, player: Player) -> list[str]:
+    """The teams all of whose agents the player can play."""
+    seats = [(agent, spec.teams[t]) for group in spec.groups for agent, t in zip(group.agents, group.team, strict=True)]
+    missing = {team for agent, team in seats if agent not in player.policies}
+    return [team for team in spec.teams if team not in missing]
+
+
 def seat_players(spec: WorldSpec, num_envs: int, lineup: Sequence[Player]) -> Seating:
     """The same lineup in all N copies. Raises ConfigError when a player cannot play an agent of its team."""
     if len(lineup) != len(spec.teams):

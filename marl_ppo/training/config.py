@@ -1,5 +1,6 @@
 """Every setting of a training run: frozen, documented, checked at birth. Derived numbers are properties."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -60,9 +61,11 @@ class PPOConfig:
         for name in ("gamma", "gae_lambda"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name} must be within [0, 1], got {getattr(self, name)}")
-        for name in ("learning_rate", "clip_coef", "max_grad_norm", "adam_eps"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be positive, got {getattr(self, name)}")
+        _positive(self, "learning_rate", "critic_learning_rate", "adam_eps", "clip_coef", "value_clip", "huber_delta")
+        _positive(self, "max_grad_norm", "target_kl")
+        for name in ("ent_coef", "ent_coef_final", "vf_coef"):
+            if not 0 <= (getattr(self, name) or 0) < math.inf:
+                raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
         if self.dual_clip is not None and self.dual_clip <= 1:
             raise ConfigError(f"dual_clip must be above 1, got {self.dual_clip}")
 
@@ -96,7 +99,7 @@ class TrainConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     device: str = "cpu"
-    """torch device of the learner"""
+    """torch device of the learner; cpu is the only one so far"""
     threads: int | None = None
     """threads that collect and learn side by side; if not given, 2, or 1 where there is only one core"""
     fused: bool | None = None
@@ -109,7 +112,10 @@ class TrainConfig:
     """older checkpoints are removed"""
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "total_steps", "num_envs", "num_steps", "keep_checkpoints")
+        _at_least_one(self, "total_steps", "num_envs", "num_steps", "checkpoint_updates", "keep_checkpoints")
+        _positive(self, "minutes", "checkpoint_minutes")
+        if self.device != "cpu":
+            raise ConfigError(f"device must be 'cpu': nothing learns on another one yet, got {self.device!r}")
         units = self.num_envs * self.num_steps
         if self.ppo.num_minibatches > units:
             raise ConfigError(
@@ -132,5 +138,13 @@ class TrainConfig:
 
 def _at_least_one(config: object, *names: str) -> None:
     for name in names:
-        if getattr(config, name) < 1:
-            raise ConfigError(f"{name} must be at least 1, got {getattr(config, name)}")
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} must be at least 1, got {value}")
+
+
+def _positive(config: object, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if value is not None and not 0 < value < math.inf:
+            raise ConfigError(f"{name} must be positive, got {value}")

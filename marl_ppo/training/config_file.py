@@ -12,6 +12,7 @@ import tomli_w
 
 from marl_ppo.envs.registry import world_package
 from marl_ppo.errors import ConfigError
+from marl_ppo.settings import fits, in_words
 from marl_ppo.training.config import TrainConfig
 
 Config = TypeVar("Config")
@@ -46,7 +47,7 @@ def save_config(config: TrainConfig, file: Path) -> None:
 
 
 def from_settings(kind: type[Config], settings: Mapping[str, Any], *, source: str) -> Config:
-    """A config dataclass from nested mappings; `source` is named in errors."""
+    """A config dataclass from nested mappings. Raises ConfigError on unknown names and wrong values, naming `source`."""
     hints = get_type_hints(kind)
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     values: dict[str, Any] = {}
@@ -57,8 +58,13 @@ def from_settings(kind: type[Config], settings: Mapping[str, Any], *, source: st
             raise ConfigError(f"{source} has the unknown setting {name!r}; {hint}")
         if is_dataclass(hints[name]) and isinstance(value, Mapping):
             value = from_settings(hints[name], value, source=source)
+        if not fits(value, hints[name]):
+            raise ConfigError(f"{source}: {name} must be {in_words(hints[name])}, got {value!r}")
         values[name] = tuple(value) if isinstance(value, list) else value
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
 
 
 def _laid_over(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

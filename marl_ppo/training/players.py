@@ -1,4 +1,4 @@
-"""Names of players to players: `scripted`, `random`, a run, a checkpoint, or a bot's folder."""
+"""What names mean: a player is `scripted`, `random`, a run, a checkpoint or a bot's folder; a run may be a group of seeds."""
 
 from pathlib import Path
 
@@ -34,15 +34,29 @@ def find_trained(name: str) -> Path:
             return found[-1]
         if (path / "checkpoints").is_dir():
             raise UnknownNameError(f"The run {path} has saved no checkpoint yet; wait for its first one.")
+        if seeds := sorted(path.glob("seed-*/checkpoints")):
+            raise UnknownNameError(f"{path} is a group of runs, one per seed; name one of them, such as {seeds[0].parent}.")
     known = [path.name for folder in (RUNS, BOTS) if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
     raise UnknownNameError.near(
         "player", name, [*known, "scripted", "random"], otherwise="Use scripted, random, a run's name or a folder."
     )
 
 
+def run_folders(name: str) -> list[Path]:
+    """The folder of a run, or those of a group's seeds, by name or path. Raises UnknownNameError with the nearest name."""
+    for path in (Path(name), RUNS / name):
+        if (path / "config.toml").is_file():
+            return [path]
+        if seeds := sorted(file.parent for file in path.glob("seed-*/config.toml")):
+            return seeds
+    known = [path.name for path in RUNS.iterdir()] if RUNS.is_dir() else []
+    raise UnknownNameError.near("run", name, known, otherwise="`marl-ppo run list` lists what there is.")
+
+
 def newest_run() -> Path:
     """The run trained last. Raises UnknownNameError when there is none."""
-    runs = [path for path in RUNS.glob("*") if list_checkpoints(path / "checkpoints")] if RUNS.is_dir() else []
+    saves = [*RUNS.glob("*/checkpoints"), *RUNS.glob("*/seed-*/checkpoints")]
+    runs = [path.parent for path in saves if list_checkpoints(path)]
     if not runs:
         raise UnknownNameError(f"There is no trained run in {RUNS}/ yet. Train one: `marl-ppo train spread --minutes 2`.")
     return max(runs, key=lambda run: (list_checkpoints(run / "checkpoints")[-1] / "meta.json").stat().st_mtime)

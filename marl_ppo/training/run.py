@@ -60,8 +60,10 @@ class RunListener:
 
 
 def new_run_folder(config: TrainConfig, name: str | None = None) -> Path:
-    """A folder for a new run: runs/NAME, or runs/WORLD-1, -2, ... Raises ConfigError when NAME is taken."""
+    """A folder for a new run: runs/NAME, or runs/WORLD-1, -2, ... Raises ConfigError when NAME is taken or a path."""
     if name is not None:
+        if Path(name).name != name:
+            raise ConfigError(f"a run's name must be a plain name without folders, got {name!r}")
         folder = RUNS / name
         if folder.exists():
             raise ConfigError(f"{folder} exists already; choose another --name, or go on with `train --resume {folder}`")
@@ -103,21 +105,22 @@ def resume(
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The run's record, one mapping per update."""
+    """The run's record, one mapping per update; a last line that is still being written is left out."""
     file = folder / "metrics.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines() if line] if file.is_file() else []
+    lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
     config = trainer.config
     guards = {name: Guards(_max_entropy(trainer, name)) for name in trainer.setup.learners}
     budget = _Budget(config)
-    progress = Progress(update=trainer.update, steps=trainer.steps, seconds=trainer.seconds, metrics={})
+    progress = _progress_so_far(trainer, folder)
     stopped = "budget"
     with (
         _interruptible() as interrupted,
         (folder / "metrics.jsonl").open("a", buffering=1) as record,
-        TensorBoard(folder) as board,
+        TensorBoard(folder, resumed_at=trainer.steps) as board,
         _told(listener, config, trainer.update),
     ):
         while not trainer.finished:
@@ -145,6 +148,14 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
     result = RunResult(folder=folder, progress=progress, stopped=stopped)
     _write_summary(result, config)
     return result
+
+
+def _progress_so_far(trainer: Trainer, folder: Path) -> Progress:
+    """Where the run stands before this session: a run whose budget is used up has no other."""
+    record = read_metrics(folder)
+    counters = ("update", "steps", "seconds")
+    metrics = {name: value for name, value in record[-1].items() if name not in counters} if record else {}
+    return Progress(update=trainer.update, steps=trainer.steps, seconds=trainer.seconds, metrics=metrics)
 
 
 class _Budget:

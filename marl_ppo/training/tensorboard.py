@@ -14,8 +14,9 @@ EVERY_SECONDS = 1.0
 class TensorBoard:
     """Writes a run's metrics under their own names, over world steps."""
 
-    def __init__(self, folder: Path) -> None:
-        self._writer = SummaryWriter(str(folder / "tensorboard"))
+    def __init__(self, folder: Path, *, resumed_at: int) -> None:
+        """Points that an interrupted session wrote beyond `resumed_at` world steps are hidden: they come once more."""
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_at + 1 if resumed_at else None)
         self._next = 0.0
 
     def write(self, progress: Progress) -> None:

@@ -1,0 +1,172 @@
+"""`marl-ppo train`: from words to a run, and what is said when they make no sense."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marl_ppo.training.config_file import load_config, preset
+from marl_ppo.training.run import read_metrics
+
+
+def test_a_run_is_trained_and_the_last_lines_name_the_next_two_commands(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    """64 steps in rollouts of 8 * 4 are two updates; the first run on waits is runs/waits-1."""
+    said = marl_ppo("train", "waits", *small)
+
+    assert said.code == 0
+    assert "Training waits: 64 steps, 32 steps per update, threads 1, seed 0." in said.out
+    assert said.lines[-3].startswith("The budget is used up: 64 steps in ")
+    assert said.lines[-3].endswith("runs/waits-1/curve.png has the curve.")
+    assert said.lines[-2:] == [
+        "Measure it:      marl-ppo evaluate runs/waits-1",
+        "Watch it:        marl-ppo watch runs/waits-1",
+    ]
+    assert Path("runs/waits-1/curve.png").is_file()
+
+
+def test_runs_without_a_name_are_numbered(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    for _ in range(2):
+        marl_ppo("train", "waits", *small)
+
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["waits-1", "waits-2"]
+
+
+def test_the_preset_lies_under_the_file_and_the_file_under_the_flags(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    """Spread's preset has a learning rate and a gamma of its own; the file sets gamma and epochs, a flag the epochs."""
+    Path("mine.toml").write_text('format = 1\nothers = "random"\n[ppo]\ngamma = 0.5\nupdate_epochs = 7\n')
+    marl_ppo("train", "spread", "--name", "run", "--config", "mine.toml", *small)
+    used, shipped = load_config(Path("runs/run/config.toml")), preset("spread")
+
+    assert used.ppo.learning_rate == shipped.ppo.learning_rate == 1e-3
+    assert shipped.ppo.gamma != 0.5
+    assert (used.ppo.gamma, used.others) == (0.5, "random")
+    assert used.ppo.update_epochs == 1
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["before the flags", "behind the flags"])
+def test_world_settings_are_written_as_name_and_value(marl_ppo: Any, small: tuple[str, ...], behind: bool) -> None:
+    settings = ("agents=2", "on_death=team")
+    marl_ppo("train", "staggered", *(() if behind else settings), "--name", "run", *small, *(settings if behind else ()))
+
+    assert load_config(Path("runs/run/config.toml")).world_config == {"agents": 2, "on_death": "team"}
+
+
+def test_a_flags_value_may_look_like_a_setting(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    marl_ppo("train", "waits", "--name", "lr=3", *small)
+
+    assert load_config(Path("runs/lr=3/config.toml")).world_config == {}
+
+
+def test_several_seeds_make_a_group_of_runs(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    said = marl_ppo("train", "waits", "--seeds", "0-1", "--name", "pair", *small)
+    seeds = [load_config(Path(f"runs/pair/seed-{seed}/config.toml")).seed for seed in (0, 1)]
+    weights = [
+        Path(f"runs/pair/seed-{seed}/checkpoints/000002/policies/players/weights.safetensors").read_bytes() for seed in seeds
+    ]
+
+    assert seeds == [0, 1]
+    assert weights[0] != weights[1]
+    assert said.lines[-1] == "Plot all seeds:  marl-ppo run plot runs/pair"
+
+
+@pytest.mark.parametrize("others", ["random", "scripted", "duel"])
+def test_one_team_learns_against_others_that_do_not(marl_ppo: Any, trained: Path, others: str, tmp_path: Path) -> None:
+    """`hunt` in the workspace learned against the script; each opponent makes other episodes of the same seed."""
+    name = f"against-{others}-{tmp_path.name}"
+    used = load_config(Path("runs/hunt/config.toml"))
+    said = marl_ppo(
+        *("train", "tag", "--name", name, "--learn", "chasers", "--others", others, "--config", "runs/hunt/config.toml")
+    )
+    saved = Path(f"runs/{name}/checkpoints/000002/policies")
+    weights = [(saved / "chasers/weights.safetensors").read_bytes()]
+    weights.append(Path("runs/hunt/checkpoints/000002/policies/chasers/weights.safetensors").read_bytes())
+
+    assert said.code == 0
+    assert used.others == "scripted"
+    assert [path.name for path in saved.iterdir()] == ["chasers"]
+    assert (weights[0] == weights[1]) == (others == "scripted")
+
+
+def test_a_finished_run_has_nothing_to_go_on_with_and_stays_as_it_is(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    marl_ppo("train", "waits", "--name", "run", *small)
+    before = [Path(f"runs/run/{name}").read_text() for name in ("summary.json", "metrics.jsonl")]
+    said = marl_ppo("train", "--resume", "run")
+
+    assert "The budget is used up: 64 steps" in said.out
+    assert [Path(f"runs/run/{name}").read_text() for name in ("summary.json", "metrics.jsonl")] == before
+    assert len(read_metrics(Path("runs/run"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("train", "name one world, before all flags, such as `marl-ppo train spread"),
+        ("train --seed 1 spread", "name one world, before all flags"),
+        ("train spread tag", "name one world"),
+        ("train spraed", "No world is called 'spraed'. Did you mean 'spread'?"),
+        ("train spread agent=5", "world 'spread' has no setting 'agent'; it has agents, action, "),
+        ("train spread agents=five", "agents of world 'spread' must be a whole number, got 'five'"),
+        ("train spread =5", "'=5' is not a world setting; write name=value, such as agents=5"),
+        ("train spread --ppo.gamma 1.5", "gamma must be within [0, 1], got 1.5"),
+        ("train spread --minutes 0", "minutes must be positive, got 0.0"),
+        ("train spread --checkpoint-updates 0", "checkpoint_updates must be at least 1, got 0"),
+        ("train spread --device cuda", "device must be 'cpu'"),
+        ("train spread --num-envs 1 --num-steps 2", "num_minibatches=32 is more than the 2 steps of a rollout"),
+        ("train waits --threads 2 --num-envs 1 --num-steps 9", "threads must be from 1 to num_envs=1, got 2"),
+        ("train kuhn network.memory=gru --fused True", "world 'kuhn' has no setting 'network.memory'; it has none"),
+        ("train kuhn --network.memory gru --fused True", "fused=true does not serve memory"),
+        ("train spread --seeds 4-0", "--seeds takes different seeds such as 0-4 or 0,3,7, got '4-0'"),
+        ("train spread --seeds 1,1", "--seeds takes different seeds such as 0-4 or 0,3,7, got '1,1'"),
+        ("train spread --seeds few", "--seeds takes different seeds such as 0-4 or 0,3,7, got 'few'"),
+        ("train spread --name ../away", "a run's name must be a plain name without folders, got '../away'"),
+        ("train spread --config none.toml", "cannot read none.toml: No such file or directory"),
+        ("train spread --config broken.toml", "broken.toml is not TOML"),
+        ("train spread --config foreign.toml", "foreign.toml holds settings for world 'tag'"),
+        ("train spread --config wrong.toml", "wrong.toml has the unknown setting 'num_env'; did you mean 'num_envs'?"),
+        ("train spread --learn nobody", "world 'spread' has no team ['nobody']; its teams are ['agents']"),
+        ("train tag --learn chasers --others nobody", "No player is called 'nobody'."),
+        ("train --resume nothing", "No run is called 'nothing'."),
+        ("train spread --resume nothing", "--resume goes on with a run as it was set up; leave out 'spread'"),
+    ],
+)
+def test_what_cannot_work_is_said_before_anything_is_written(marl_ppo: Any, arguments: str, message: str) -> None:
+    Path("broken.toml").write_text("format = \n")
+    Path("foreign.toml").write_text('world = "tag"\n')
+    Path("wrong.toml").write_text("num_env = 5\n")
+    said = marl_ppo(*arguments.split())
+
+    assert said.code == 2
+    assert message in " ".join(said.err.replace("│", "").split())
+    assert not Path("runs").exists()
+
+
+def test_an_unknown_flag_is_answered_with_the_nearest_one(marl_ppo: Any) -> None:
+    said = marl_ppo("train", "spread", "--ppo.gama", "0.9")
+
+    assert said.code == 2
+    assert "Unrecognized options: --ppo.gama" in said.err
+    assert "--ppo.gamma FLOAT" in said.err
+
+
+def test_a_name_that_is_taken_is_refused_with_the_command_that_goes_on(marl_ppo: Any, trained: Path) -> None:
+    said = marl_ppo("train", "waits", "--name", "solo")
+
+    assert said.code == 2
+    assert "runs/solo exists already; choose another --name, or go on with `train --resume runs/solo`" in said.err
+
+
+def test_a_group_cannot_be_resumed_as_one(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    marl_ppo("train", "waits", "--seeds", "3,5", "--name", "pair", *small)
+    said = marl_ppo("train", "--resume=pair")
+
+    assert said.code == 2
+    assert "pair is a group of runs, one per seed; go on with one of them, such as runs/pair/seed-3" in said.err
+
+
+def test_help_shows_the_worlds_own_defaults(marl_ppo: Any) -> None:
+    said = marl_ppo("train", "spread", "--help")
+    shown = " ".join(said.out.replace("│", "").split())
+
+    assert said.code == 0
+    assert f"all copies counted (default: {preset('spread').total_steps})" in shown
+    assert "marl-ppo train --resume RUN" in shown

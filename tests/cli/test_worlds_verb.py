@@ -1,0 +1,57 @@
+"""`marl-ppo worlds`: what there is, and all about one."""
+
+from typing import Any
+
+import pytest
+
+from marl_ppo.envs import registered_worlds
+
+
+def test_every_registered_world_is_listed_with_what_it_is_about(marl_ppo: Any) -> None:
+    said = marl_ppo("worlds")
+
+    for world in registered_worlds():
+        (line,) = [line for line in said.lines if line.split()[:1] == [world.id]]
+        assert world.description in line
+        assert ("(probe)" in line) == world.probe
+
+
+def test_one_world_is_told_with_its_agents_metrics_params_and_settings(marl_ppo: Any) -> None:
+    said = " ".join(marl_ppo("worlds", "spread").out.split())
+
+    assert said.startswith("spread version 1, at most 25 steps, teams ['agents']")
+    assert "agents: agent_0, agent_1, agent_2; obs vector (18,); action Discrete(5)" in said
+    assert "metric coverage: share of landmarks" in said
+    assert "param landmark_spread: half width" in said
+    assert "settings: agents=3, action=discrete, dynamics=mpe2, local_ratio=0.5, max_steps=25" in said
+
+
+def test_a_world_is_told_as_its_settings_make_it(marl_ppo: Any) -> None:
+    said = " ".join(marl_ppo("worlds", "spread", "agents=2", "max_steps=7").out.split())
+
+    assert "at most 7 steps" in said
+    assert "agent_0, agent_1; obs vector (12,)" in said
+
+
+def test_an_installed_env_is_told_like_a_world(marl_ppo: Any) -> None:
+    said = " ".join(marl_ppo("worlds", "pettingzoo:mpe2.simple_spread_v3").out.split())
+
+    assert "agent: agent_0, agent_1, agent_2; obs vector (18,); action Discrete(5)" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("worlds spraed", "No world is called 'spraed'. Did you mean 'spread'?"),
+        ("worlds chess", "No world is called 'chess'. `marl-ppo worlds` lists what there is."),
+        ("worlds spread agent=2", "world 'spread' has no setting 'agent'"),
+        ("worlds spread tag", "worlds takes one world at most, got 'spread tag'"),
+        ("worlds --all", "worlds takes one world at most, got '--all'"),
+        ("worlds pettingzoo:mpe2.simple_soccer_v1", "install its package"),
+    ],
+)
+def test_a_world_that_is_not_there_is_said(marl_ppo: Any, arguments: str, message: str) -> None:
+    said = marl_ppo(*arguments.split())
+
+    assert said.code == 2
+    assert message in said.err
