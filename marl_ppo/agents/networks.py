@@ -5,6 +5,7 @@ A trunk takes rows [B, size] or, with memory, also sequences [L, B, size]. Weigh
 """
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,7 +78,8 @@ class Trunk(nn.Module):
         x is [B, size] or a sequence [L, B, size]; is_start bool [B] or [L, B] zeroes memory before a step;
         memory is [B, M], the one before the first step. Returns features [..., F] and memory [B, M].
         """
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._autocast):
+        # Not every device knows autocast, not even switched off.
+        with torch.autocast(x.device.type, torch.bfloat16) if self._autocast else nullcontext():
             x = self.layers(x)
             if self.cell is not None:
                 x, memory = self._remember(x, is_start, memory)
@@ -88,7 +90,7 @@ class Trunk(nn.Module):
         steps, starts = (x, is_start) if x.dim() == 3 else (x[None], is_start[None])
         seen = []
         for step, start in zip(steps, starts, strict=True):
-            memory = self.cell(step, memory * (~start).unsqueeze(-1))
+            memory = self.cell(step, memory.masked_fill(start.unsqueeze(-1), 0.0))
             seen.append(memory)
         return (torch.stack(seen) if x.dim() == 3 else memory), memory
 

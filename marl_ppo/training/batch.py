@@ -9,8 +9,8 @@ Minibatches are near-equal splits of the items; nothing is dropped and nothing n
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -36,6 +36,10 @@ class Minibatch(NamedTuple):
     def size(self) -> int:
         """Decisions in it."""
         return self.rows.numel() if self.valid is None else int(self.valid.sum())
+
+    def to(self, device: torch.device) -> "Minibatch":
+        """The same on `device`."""
+        return Minibatch(*(None if field is None else field.to(device) for field in self))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,12 @@ class Batch:
     """int64 [S]"""
     dense: bool
     """whether every seat decided at every step and nothing was carried"""
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on `device`."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in own.items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
 
     @property
     def num_seats(self) -> int:

@@ -32,13 +32,13 @@ class Student:
         experience: Experience,
         value_norm: ValueNorm,
         *,
-        actor: Policy | None = None,
-        critic: ForwardCritic | None = None,
+        actor: Policy,
+        critic: ForwardCritic,
     ) -> None:
-        """`actor` and `critic` are fast twins of the policy's own, to play with instead of them."""
+        """`actor` and `critic` play and value: the policy's own, or twins of them."""
         self.policy = policy
-        self.actor: Policy = policy.actor if actor is None else actor
-        self._critic: ForwardCritic = policy.critic if critic is None else critic
+        self.actor = actor
+        self._critic = critic
         self.experience = experience
         self._value_norm = value_norm
         self.memory = torch.zeros(experience.mask.size, policy.critic.memory_size)

@@ -99,7 +99,7 @@ class TrainConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     device: str = "cpu"
-    """torch device of the learner; cpu is the only one so far"""
+    """torch device of the networks and the optimiser, such as cuda; worlds stay with the CPU"""
     threads: int | None = None
     """threads that collect and learn side by side; if not given, 2, or 1 where there is only one core"""
     fused: bool | None = None
@@ -114,8 +114,6 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _at_least_one(self, "total_steps", "num_envs", "num_steps", "checkpoint_updates", "keep_checkpoints")
         _positive(self, "minutes", "checkpoint_minutes")
-        if self.device != "cpu":
-            raise ConfigError(f"device must be 'cpu': nothing learns on another one yet, got {self.device!r}")
         units = self.num_envs * self.num_steps
         if self.ppo.num_minibatches > units:
             raise ConfigError(

@@ -73,9 +73,12 @@ class PlainGradients:
         self._critic = list(policy.critic.parameters())
 
     def begin(self, batch: Batch, targets: Targets, loss: LossConfig) -> None:
-        self._batch, self._targets, self._loss = batch, targets, loss
+        self._device = self._actor[0].device
+        self._batch, self._loss = batch.to(self._device), loss
+        self._targets = Targets(*(target.to(self._device) for target in targets))
 
     def gradient(self, part: Minibatch, thread: int, size: int) -> Gradient:
+        part = part.to(self._device)
         actor_loss, stats = self._actor_loss(part, size)
         actor = torch.autograd.grad(actor_loss, self._actor)
         critic_loss = self._critic_loss(part) / size

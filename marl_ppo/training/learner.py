@@ -107,7 +107,9 @@ class Learner:
                     f"the saved optimiser is for {len(own['exp_avg'])} {name} weights, not {len(flat.values)}"
                 )
             if own:
-                self._adam.state[flat.values] = own
+                self._adam.state[flat.values] = {
+                    key: tensor if key == "step" else tensor.to(flat.values.device) for key, tensor in own.items()
+                }
 
     def _targets(self, batch: Batch, rows: Tensor) -> Targets:
         config = self.config

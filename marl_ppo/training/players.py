@@ -1,5 +1,6 @@
 """What names mean: a player is `scripted`, `random`, a run, a checkpoint or a bot's folder; a run may be a group of seeds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
@@ -85,7 +86,7 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
                 f"{checkpoint} cannot play {spec.id!r} {dict(spec.config)}: it was trained on {config.world!r} "
                 f"{dict(config.world_config)}, where {agent} has {met[agent]}; here it has {meets.get(agent, 'no place')}"
             )
-    policies = make_policies(trained_spec, config)
+    policies = make_policies(trained_spec, replace(config, device="cpu"))
     for name, policy in policies.items():
         path = f"policies/{name}/weights.safetensors"
         files = load_checkpoint(checkpoint, only=path).files

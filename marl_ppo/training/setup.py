@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from marl_ppo.agents.actor_critic import ActorCritic
+from marl_ppo.agents.policy import Policy
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, Group, World, WorldSpec
@@ -18,8 +19,9 @@ from marl_ppo.errors import ConfigError
 from marl_ppo.play.episodes import EpisodeLog
 from marl_ppo.play.play import Play
 from marl_ppo.play.seating import Player, seat_players
-from marl_ppo.training.collector import Collector, Student
+from marl_ppo.training.collector import Collector, ForwardCritic, Student
 from marl_ppo.training.config import TrainConfig
+from marl_ppo.training.elsewhere import ActingElsewhere, ValuesElsewhere
 from marl_ppo.training.fused.playing import FusedActing, FusedValues
 from marl_ppo.training.fused.source import FusedGradients, why_not_fused
 from marl_ppo.training.gradients import PlainGradients
@@ -44,6 +46,7 @@ class Setup:
 def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor | None) -> Setup:
     """Make everything, with initial weights; `others` play the teams that do not learn, by team name."""
     assert config.threads is not None, "resolve() comes first"
+    _check_device(config.device)
     sizes = [len(part) for part in np.array_split(np.arange(config.num_envs), config.threads)]
     ends = np.cumsum([0, *sizes])
     shards = [slice(int(a), int(b)) for a, b in pairwise(ends)]
@@ -60,13 +63,9 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
         gradients = FusedGradients(policy, config.network, config.threads) if fused else PlainGradients(policy)
         learner = Learner(policy, config.ppo, gradients, threads=config.threads, executor=executor)
         learners[name] = learner
-        students[name] = Student(
-            policy,
-            Experience.allocate(store, policy, g, mask),
-            learner.value_norm,
-            actor=FusedActing(policy.actor, config.network) if fused else None,
-            critic=FusedValues(policy.critic, config.network) if fused else None,
-        )
+        actor, critic = _at_play(policy, config, fused)
+        experience = Experience.allocate(store, policy, g, mask)
+        students[name] = Student(policy, experience, learner.value_norm, actor=actor, critic=critic)
     own = Player(name="learner", policies={agent: students[name].actor for agent, name in learning.items()})
     lineup = [others.get(team, own) for team in spec.teams]
     logs = [EpisodeLog(spec, size) for size in sizes]
@@ -135,11 +134,29 @@ def _seats_of(spec: WorldSpec, num_envs: int, learning: Mapping[str, str], name:
     return spec.groups.index(group), np.tile(columns, (num_envs, 1))
 
 
+def _check_device(name: str) -> None:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(f"torch cannot use the device {name!r} here: {reason}; leave --device out to use the CPU") from error
+
+
 def _is_fused(policy: ActorCritic, group: Group, config: TrainConfig) -> bool:
     reason = why_not_fused(policy, group, config.network, config.device)
     if config.fused and reason is not None:
         raise ConfigError(f"fused=true does not serve {reason}; leave it out to use autograd there")
     return config.fused is not False and reason is None
+
+
+def _at_play(policy: ActorCritic, config: TrainConfig, fused: bool) -> tuple[Policy, ForwardCritic]:
+    """What plays and values in the policy's name: itself, or a twin that suits the processor better."""
+    device = torch.device(config.device)
+    if device.type != "cpu":
+        return ActingElsewhere(policy.actor, device), ValuesElsewhere(policy.critic, device)
+    if fused:
+        return FusedActing(policy.actor, config.network), FusedValues(policy.critic, config.network)
+    return policy.actor, policy.critic
 
 
 def _play(world: World, lineup: list[Player], seed: int, first_copy: int, log: EpisodeLog) -> Play:

@@ -110,7 +110,7 @@ def test_a_finished_run_has_nothing_to_go_on_with_and_stays_as_it_is(marl_ppo: A
         ("train spread --ppo.gamma 1.5", "gamma must be within [0, 1], got 1.5"),
         ("train spread --minutes 0", "minutes must be positive, got 0.0"),
         ("train spread --checkpoint-updates 0", "checkpoint_updates must be at least 1, got 0"),
-        ("train spread --device cuda", "device must be 'cpu'"),
+        ("train spread --device cuda:7", "torch cannot use the device 'cuda:7' here"),
         ("train spread --num-envs 1 --num-steps 2", "num_minibatches=32 is more than the 2 steps of a rollout"),
         ("train waits --threads 2 --num-envs 1 --num-steps 9", "threads must be from 1 to num_envs=1, got 2"),
         ("train kuhn network.memory=gru --fused True", "world 'kuhn' has no setting 'network.memory'; it has none"),
