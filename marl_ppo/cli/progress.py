@@ -69,8 +69,8 @@ class ProgressBar(RunListener):
         assert self._task is not None
         self._bar.update(self._task, completed=self._done(progress), about="  ".join(about))
 
-    def on_warning(self, policy: str, name: str, text: str) -> None:
-        self._bar.console.print(f"[yellow]warning, {name}[/yellow] ({policy}): {text}")
+    def on_warning(self, source: str, name: str, text: str) -> None:
+        self._bar.console.print(f"[yellow]warning, {name}[/yellow] ({source}): {text}")
 
     def on_checkpoint(self, path: Path) -> None:
         self._bar.refresh()

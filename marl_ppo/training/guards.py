@@ -1,16 +1,24 @@
 """Alarms: signs that a training goes wrong, each with its name, its rule and what to do. Rules of thumb of the field.
 
-A guard looks at one policy's metrics after every update and returns a warning, or None; it warns once until the sign
-has gone.
+A guard looks at metrics after every update and returns a warning, or None; most look at those of one policy, and one
+at the returns and task metrics of the run. Guards warn once until the sign has gone.
 """
 
+import math
 from collections import deque
-from collections.abc import Callable, Mapping
-from statistics import median
+from collections.abc import Callable, Iterable, Mapping
+from statistics import StatisticsError, correlation, median
+
+from marl_ppo.envs.world import WorldSpec
 
 Metrics = Mapping[str, float]
 Guard = Callable[[Metrics, float], str | None]
-"""(a policy's metrics, progress 0 to 1) → what is wrong"""
+"""(metrics, progress 0 to 1) → what is wrong"""
+
+TREND_UPDATES = 100
+"""updates with finished episodes over which a trend is told"""
+CLEAR_TREND = 0.5
+"""correlation with time beyond which numbers rise or fall; that of noise is below .3 in 99 of 100 cases"""
 
 
 def policy_divergence() -> Guard:
@@ -60,39 +68,93 @@ def value_failure() -> Guard:
 
 
 def gradient_explosion() -> Guard:
-    """A gradient norm above 100 times its running median, or steps skipped because it was not finite."""
-    norms: deque[float] = deque(maxlen=100)
+    """A norm of the actor's or critic's gradient above 100 times its running median, or steps skipped as not finite."""
+    recent: dict[str, deque[float]] = {network: deque(maxlen=100) for network in ("actor", "critic")}
     skipped = 0.0
 
     def guard(metrics: Metrics, progress: float) -> str | None:
         nonlocal skipped
-        norm, usual = metrics["actor_grad_norm"], median(norms) if len(norms) >= 10 else None
-        norms.append(norm)
         newly, skipped = metrics["skipped_steps"] - skipped, metrics["skipped_steps"]
+        jumps = {}
+        for network, norms in recent.items():
+            norm = metrics[f"{network}_grad_norm"]
+            if len(norms) >= 10:
+                jumps[network] = norm / max(median(norms), 1e-12)
+            if math.isfinite(norm):
+                norms.append(norm)
         if newly > 0:
             return f"{newly:.0f} gradient steps were not finite and were skipped: look for NaN in obs or rewards"
-        if usual is not None and norm > 100 * usual:
-            return f"the gradient jumped to {norm / usual:.0f} times its usual norm: lower ppo.learning-rate"
+        for network, jump in jumps.items():
+            if jump > 100:
+                return f"the {network}'s gradient jumped to {jump:.0f} times its usual norm: lower ppo.learning-rate"
         return None
 
     return guard
 
 
-class Guards:
-    """All guards of one policy."""
+def reward_hacking(team: str, higher_is_better: Mapping[str, bool]) -> Guard:
+    """The team's return rises while a task metric gets worse and none gets better, over TREND_UPDATES.
 
-    def __init__(self, max_entropy: float) -> None:
-        self._guards: dict[str, Guard] = {
-            "policy divergence": policy_divergence(),
-            "entropy collapse": entropy_collapse(max_entropy),
-            "value failure": value_failure(),
-            "gradient": gradient_explosion(),
-        }
+    `higher_is_better` by metric. Return and task come apart where reward pays for something else than the task: Pan et
+    al. 2022 (arXiv:2201.03544).
+    """
+    names = {f"metric/{metric}": 1.0 if up else -1.0 for metric, up in higher_is_better.items()}
+    recent: dict[str, deque[float]] = {name: deque(maxlen=TREND_UPDATES) for name in (f"return/{team}", *names)}
+
+    def guard(metrics: Metrics, progress: float) -> str | None:
+        if f"return/{team}" not in metrics:
+            return None
+        for name, values in recent.items():
+            values.append(metrics[name])
+        if len(recent[f"return/{team}"]) < TREND_UPDATES or _trend(recent[f"return/{team}"]) < CLEAR_TREND:
+            return None
+        trends = {name.removeprefix("metric/"): sign * _trend(recent[name]) for name, sign in names.items()}
+        worse = [name for name, trend in trends.items() if trend < -CLEAR_TREND]
+        if worse and max(trends.values()) < CLEAR_TREND:
+            return f"return rises while {' and '.join(worse)} gets worse: the reward pays for something else than the task"
+        return None
+
+    return guard
+
+
+def _trend(values: Iterable[float]) -> float:
+    """Correlation of values with time, -1 to 1; 0 for values that do not change."""
+    values = list(values)
+    try:
+        return correlation(range(len(values)), values)
+    except StatisticsError:
+        return 0.0
+
+
+class Guards:
+    """Some guards that look together."""
+
+    def __init__(self, guards: Mapping[str, Guard]) -> None:
+        self._guards = guards
         self._raised: set[str] = set()
 
+    @classmethod
+    def of_policy(cls, max_entropy: float) -> "Guards":
+        """Those of one policy; `max_entropy` in nats, 0 if its actions are continuous."""
+        return cls(
+            {
+                "policy divergence": policy_divergence(),
+                "entropy collapse": entropy_collapse(max_entropy),
+                "value failure": value_failure(),
+                "gradient": gradient_explosion(),
+            }
+        )
+
+    @classmethod
+    def of_run(cls, spec: WorldSpec) -> "Guards":
+        """Those of the whole run. Task metrics do not say whose they are, so they are watched where there is one team."""
+        higher_is_better = {name: metric.higher_is_better for name, metric in spec.metrics.items()}
+        watched = len(spec.teams) == 1 and higher_is_better
+        return cls({"reward hacking": reward_hacking(spec.teams[0], higher_is_better)} if watched else {})
+
     def look(self, metrics: Metrics, progress: float) -> dict[str, str]:
-        """New warnings by the guard's name; none where nothing was learned from."""
-        if not metrics["decisions"]:
+        """New warnings by the guard's name; none where a policy learned from nothing."""
+        if not metrics.get("decisions", 1.0):
             return {}
         found = {name: text for name, guard in self._guards.items() if (text := guard(metrics, progress)) is not None}
         new = {name: text for name, text in found.items() if name not in self._raised}

@@ -49,8 +49,8 @@ class RunListener:
     def on_update(self, progress: Progress) -> None:
         """An update is done."""
 
-    def on_warning(self, policy: str, name: str, text: str) -> None:
-        """A guard raised an alarm."""
+    def on_warning(self, source: str, name: str, text: str) -> None:
+        """The guard `name` raised an alarm about `source`, a policy or the run's world."""
 
     def on_checkpoint(self, path: Path) -> None:
         """A checkpoint was written."""
@@ -113,7 +113,8 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
 
 def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
     config = trainer.config
-    guards = {name: Guards(_max_entropy(trainer, name)) for name in trainer.setup.learners}
+    guards = {name: Guards.of_policy(_max_entropy(trainer, name)) for name in trainer.setup.learners}
+    run_guards = Guards.of_run(trainer.setup.spec)
     budget = _Budget(config)
     progress = _progress_so_far(trainer, folder)
     stopped = "budget"
@@ -129,10 +130,13 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
             record.write(json.dumps(line) + "\n")
             board.write(progress)
             listener.on_update(progress)
+            share = progress.update / config.num_updates
             for name, guard in guards.items():
                 mine = {k.removeprefix(f"{name}/"): v for k, v in progress.metrics.items() if k.startswith(f"{name}/")}
-                for kind, text in guard.look(mine, progress.update / config.num_updates).items():
+                for kind, text in guard.look(mine, share).items():
                     listener.on_warning(name, kind, text)
+            for kind, text in run_guards.look(progress.metrics, share).items():
+                listener.on_warning(config.world, kind, text)
             if interrupted():
                 stopped = "interrupted"
             elif budget.time_is_up(progress):
