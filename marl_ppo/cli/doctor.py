@@ -42,7 +42,7 @@ def _machine() -> None:
     from marl_ppo.training.setup import available_cores
     from marl_ppo.viewer.window import has_display
 
-    gpu = "; there is a GPU, which is not used yet" if torch.cuda.is_available() else ""
+    gpu = "; there is a GPU, used where --device cuda says so" if torch.cuda.is_available() else ""
     print(f"  {available_cores()} core(s) to train on{gpu}")
     if torch.get_num_threads() > 1 and "OMP_NUM_THREADS" not in os.environ:
         print("  torch would use several threads; training sets its own number (threads in config.toml)")

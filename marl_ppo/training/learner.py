@@ -76,19 +76,16 @@ class Learner:
         }
         for group, rate in zip(self._adam.param_groups, self._rates.values(), strict=True):
             group["lr"] = rate(progress)
-        self._gradients.begin(
-            batch,
-            self._targets(batch, rows),
-            LossConfig(
-                clip_coef=config.clip_coef,
-                dual_clip=config.dual_clip,
-                ent_coef=self._ent_coef(progress),
-                vf_coef=config.vf_coef,
-                value_clip=config.value_clip,
-                huber_delta=config.huber_delta,
-            ),
+        loss = LossConfig(
+            clip_coef=config.clip_coef,
+            dual_clip=config.dual_clip,
+            ent_coef=self._ent_coef(progress),
+            vf_coef=config.vf_coef,
+            value_clip=config.value_clip,
+            huber_delta=config.huber_delta,
         )
-        return metrics | self._optimise(batch, shuffle) | {"learning_rate": self._rates["actor"](progress)}
+        optimised = self._optimise(batch, self._targets(batch, rows), loss, shuffle)
+        return metrics | optimised | {"learning_rate": self._rates["actor"](progress)}
 
     def optimizer_state(self) -> dict[str, Tensor]:
         """Adam's moments and step counts, by name."""
@@ -124,15 +121,22 @@ class Learner:
             advantages = normalize_advantages(advantages, counts)
         return Targets(advantages, returns, values)
 
-    def _optimise(self, batch: Batch, shuffle: torch.Generator) -> dict[str, Tensor | float]:
+    def _optimise(
+        self, batch: Batch, targets: Targets, loss: LossConfig, shuffle: torch.Generator
+    ) -> dict[str, Tensor | float]:
         config = self.config
+        self._gradients.begin(batch, targets, loss)
         stats: list[Tensor] = []
         norms: list[Tensor] = []
         before = epochs = 0
         for _ in range(config.update_epochs):
             before = len(stats)
             # Empty ones, where there are fewer decisions than minibatches, have no mean.
-            stats += [self._step(minibatch, norms) for minibatch in self._minibatches(batch, shuffle) if minibatch.size]
+            minibatches = [minibatch for minibatch in self._minibatches(batch, shuffle) if minibatch.size]
+            if config.normalize_advantages == "minibatch":
+                apart = _normalized_apart(targets.advantages, minibatches)
+                self._gradients.begin(batch, targets._replace(advantages=apart), loss)
+            stats += [self._step(minibatch, norms) for minibatch in minibatches]
             epochs += 1
             if config.target_kl is not None:
                 kl = torch.stack(stats[before:])[:, STATS.index("approx_kl")].mean()
@@ -194,3 +198,12 @@ class Learner:
         stacked = torch.stack([part.stats for part in parts])
         sums = stacked[:, : len(STATS)].sum(0) / size
         return torch.cat([sums, stacked[:, -2].min().view(1), stacked[:, -1].max().view(1)])
+
+
+def _normalized_apart(advantages: Tensor, minibatches: list[Minibatch]) -> Tensor:
+    """With mean 0 and deviation 1 within each minibatch of an epoch, which share no decision."""
+    normalized = advantages.clone()
+    for minibatch in minibatches:
+        rows = minibatch.rows if minibatch.valid is None else minibatch.rows[minibatch.valid]
+        normalized[rows] = normalize_advantages(advantages[rows])
+    return normalized
