@@ -75,7 +75,7 @@ def ours(target: float, seed: int, threads: int) -> Reached:
         for line, mean in block_means(written(Path(workspace) / "runs" / "timed" / "metrics.jsonl", process)):
             if mean >= target:
                 passed = line | {"command": time.perf_counter() - began}
-                process.send_signal(signal.SIGINT)
+                os.kill(process.pid, signal.SIGINT)
                 break
         peak_mib = wait(process)
         if process.returncode:
@@ -85,7 +85,7 @@ def ours(target: float, seed: int, threads: int) -> Reached:
 
 
 def written(record: Path, process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
-    """The lines of a record as they appear, until the process has ended. It writes several updates at a time."""
+    """The lines of a record as they appear, until the process has ended."""
     while not record.exists() and running(process):
         time.sleep(POLL_S)
     if not record.exists():
