@@ -62,7 +62,7 @@ class RunListener:
 def new_run_folder(config: TrainConfig, name: str | None = None) -> Path:
     """A folder for a new run: runs/NAME, or runs/WORLD-1, -2, ... Raises ConfigError when NAME is taken or a path."""
     if name is not None:
-        if Path(name).name != name:
+        if not name or Path(name).name != name:
             raise ConfigError(f"a run's name must be a plain name without folders, got {name!r}")
         folder = RUNS / name
         if folder.exists():

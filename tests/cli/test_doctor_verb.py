@@ -35,6 +35,7 @@ def test_a_missing_package_is_marked_with_what_installs_it(marl_ppo: Any, monkey
     said = marl_ppo("doctor")
 
     assert [line for line in said.lines if line.startswith("!")] == ["! torch is not installed: pip install torch"]
+    assert not any("core(s)" in line for line in said.lines)  # what needs torch to find out is not asked
 
 
 def test_pygame_beside_its_community_edition_is_marked(marl_ppo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
