@@ -26,6 +26,7 @@ class ValueNorm:
         self.variance_floor = variance_floor
         # float64, because the variance is a small difference of large squares.
         self._mean, self._square, self._weight = torch.zeros(3, dtype=torch.float64).unbind()
+        self._take_scale()
 
     def update(self, returns: Float[Tensor, "*B"], mask: Bool[Tensor, "*B"] | None = None) -> None:
         """Take in one rollout's returns, those where `mask` is True; none of them changes nothing."""
@@ -35,6 +36,7 @@ class ValueNorm:
         self._mean = self._mixed(self._mean, masked_mean(returns, mask))
         self._square = self._mixed(self._square, masked_mean(returns.square(), mask))
         self._weight = self._mixed(self._weight, torch.ones_like(self._weight))
+        self._take_scale()
 
     @property
     def mean(self) -> Float64[Tensor, ""]:
@@ -50,11 +52,11 @@ class ValueNorm:
 
     def normalize(self, values: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
         """Returns to what the critic predicts."""
-        return (values - self.mean.to(values)) / self.std.to(values)
+        return (values - self._shift) / self._scale
 
     def denormalize(self, values: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
         """What the critic predicts to returns."""
-        return values * self.std.to(values) + self.mean.to(values)
+        return values * self._scale + self._shift
 
     def state(self) -> dict[str, Tensor]:
         """All that is needed to go on exactly."""
@@ -63,6 +65,11 @@ class ValueNorm:
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a `state()`."""
         self._mean, self._square, self._weight = (state[name] for name in ("mean", "square", "weight"))
+        self._take_scale()
+
+    def _take_scale(self) -> None:
+        # Asked for at every step of play, and on every device.
+        self._shift, self._scale = float(self.mean), float(self.std)
 
     def _mixed(self, average: Tensor, new: Tensor) -> Tensor:
         return self.beta * average.to(new.device) + (1 - self.beta) * new

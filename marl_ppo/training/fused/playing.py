@@ -5,7 +5,7 @@ not influence one another, and the log-probabilities are those that the fused up
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -71,9 +71,9 @@ class FusedValues:
         return found.squeeze(-1) if self.critic.per_seat else found, memory
 
 
-def flat_views(module: nn.Module) -> list[Array]:
-    """All parameters, as flat arrays that show what the module holds now."""
-    return [parameter.detach().numpy().reshape(-1) for parameter in module.parameters()]
+def flat_views(parameters: Iterable[Tensor]) -> list[Array]:
+    """Parameters as flat arrays that show what they hold now."""
+    return [parameter.detach().numpy().reshape(-1) for parameter in parameters]
 
 
 def widths(module: nn.Module) -> list[int]:
@@ -86,12 +86,12 @@ class _PerThread(threading.local, Generic[Net]):
     """A net for each thread that asks."""
 
     def __init__(self, module: nn.Module, make: Callable[[], Net]) -> None:
-        self._module = module
+        self._parameters = list(module.parameters())
         self._net = make()
 
     def loaded(self) -> Net:
         """This thread's net, with the weights the module has now."""
-        self._net.load(np.concatenate(flat_views(self._module)))
+        self._net.load(np.concatenate(flat_views(self._parameters)))
         return self._net
 
 

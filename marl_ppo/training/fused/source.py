@@ -42,7 +42,7 @@ class FusedGradients:
     def begin(self, batch: Batch, targets: Targets, loss: LossConfig) -> None:
         self._loss = loss
         # Anew, since whoever optimises may have moved the parameters.
-        self._parameters = [flat_views(module) for module in (self._policy.actor, self._policy.critic)]
+        self._parameters = [flat_views(module.parameters()) for module in (self._policy.actor, self._policy.critic)]
         agents = batch.num_agents
         nothing = np.zeros((0, agents), np.float32)
         self._actor_batch = ActorBatch(
