@@ -123,7 +123,8 @@ def _table(report: dict[str, Any], team: str) -> Table:
     """One block per measure, so that the players stand under each other; fits 80 columns."""
     table = Table(box=None, pad_edge=False)
     table.add_column("")
-    for column in ("mean", "± s.e.", "IQM", "95 % interval", "skill"):
+    skill_column = ("skill",) if report["skill"] else ()
+    for column in ("mean", "± s.e.", "IQM", "95 % interval", *skill_column):
         table.add_column(column, justify="right", no_wrap=True)
     players = report["players"]
     for measure in next(iter(players.values())):
@@ -134,14 +135,14 @@ def _table(report: dict[str, Any], team: str) -> Table:
         for label, measures in players.items():
             summary = measures[measure]
             low, high = summary["interval"]
-            skill = report["skill"].get(label) if kind == "return" else None
+            skill = [report["skill"][label]] if kind == "return" and report["skill"] else []
             table.add_row(
                 f"  {label}",
                 f"{summary['mean']:.3f}",
                 _number(summary["standard_error"], ".3f"),
                 f"{summary['iqm']:.3f}",
                 f"{low:.3f} … {high:.3f}",
-                "" if skill is None else _number(skill, ".0%"),
+                *(_number(value, ".0%") for value in skill),
             )
     return table
 

@@ -111,7 +111,9 @@ def _report(results: list[RunResult]) -> None:
     print(f"{why}: {last.progress.steps:,} steps in {last.progress.seconds:.0f} s. {last.folder}/curve.png has the curve.")
     if last.stopped != "budget":
         print(f"Go on with it:   marl-ppo train --resume {last.folder}")
-    print(f"Measure it:      marl-ppo evaluate {last.folder}\nWatch it:        marl-ppo watch {last.folder}")
+    print(f"Measure it:      marl-ppo evaluate {last.folder}")
+    if "scene" in last.spec.capabilities:
+        print(f"Watch it:        marl-ppo watch {last.folder}")
     sys.stdout.flush()
 
 

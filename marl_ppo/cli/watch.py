@@ -8,7 +8,7 @@ import tyro
 from marl_ppo.cli.arguments import one_word, split_words, world_of
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array
-from marl_ppo.errors import ConfigError
+from marl_ppo.errors import CapabilityError, ConfigError
 from marl_ppo.play.play import Play
 from marl_ppo.play.seating import playable_teams, seat_players
 from marl_ppo.training.players import find_player
@@ -45,7 +45,11 @@ def main(arguments: list[str]) -> None:
         raise ConfigError(f"seconds must be positive, got {command.seconds}")
     world, name = world_of(one_word(words), command.world, settings, num_envs=1)
     spec = world.spec
-    spec.require("scene", "watching")
+    if "scene" not in spec.capabilities:
+        raise CapabilityError(
+            f"world {spec.id!r} cannot be drawn: it has no scene. A player can also be watched in another world whose agents "
+            "look alike to it: name it with --world"
+        )
     player = find_player(name, spec, greedy=not command.stochastic)
     able = playable_teams(spec, player)
     lineup = [player if team in able else find_player(command.against, spec, greedy=True) for team in spec.teams]

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from marl_ppo.cli.arguments import split_words
-from marl_ppo.envs.registry import make_world, registered_worlds, world_settings
+from marl_ppo.envs.registry import PETTINGZOO_PREFIX, make_world, registered_worlds, world_settings
 from marl_ppo.errors import ConfigError
 
 
@@ -28,7 +28,8 @@ def main(arguments: list[str]) -> None:
         return
     given_settings: dict[str, Any] = dict(settings)
     spec = make_world(words[0], **given_settings).spec
-    console.print(f"[bold]{spec.id}[/bold] version {spec.version}, at most {spec.max_steps} steps, teams {list(spec.teams)}")
+    limit = "no step limit" if spec.max_steps is None else f"at most {spec.max_steps} steps"
+    console.print(f"[bold]{spec.id}[/bold] version {spec.version}, {limit}, teams {list(spec.teams)}")
     for group in spec.groups:
         obs = ", ".join(f"{leaf} {box.shape}" for leaf, box in group.obs.items())
         console.print(f"  {group.name}: {', '.join(group.agents)}; obs {obs}; action {group.action}")
@@ -37,4 +38,5 @@ def main(arguments: list[str]) -> None:
     for name, param in spec.params.items():
         console.print(f"  param {name}: {param.description} ({param.low:g} to {param.high:g}, {param.default:g})")
     given = ", ".join(f"{name}={parameter.default}" for name, parameter in world_settings(words[0]).items())
-    console.print(f"  settings: {given}")
+    passed_on = "whatever the env's parallel_env takes" if words[0].startswith(PETTINGZOO_PREFIX) else "none"
+    console.print(f"  settings: {given or passed_on}")

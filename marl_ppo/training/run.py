@@ -17,7 +17,7 @@ from typing import Any
 
 from gymnasium import spaces
 
-from marl_ppo.envs.world import Group
+from marl_ppo.envs.world import Group, WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.play.seating import Player
 from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
@@ -35,6 +35,7 @@ class RunResult:
     """How a run ended."""
 
     folder: Path
+    spec: WorldSpec
     progress: Progress
     stopped: str
     """budget, time or interrupted"""
@@ -149,7 +150,7 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
                 listener.on_checkpoint(path)
             if stopped != "budget":
                 break
-    result = RunResult(folder=folder, progress=progress, stopped=stopped)
+    result = RunResult(folder=folder, spec=trainer.setup.spec, progress=progress, stopped=stopped)
     _write_summary(result, config)
     return result
 

@@ -56,7 +56,7 @@ def test_equal_seeds_show_equal_matches_and_others_do_not(marl_ppo: Any, trained
         ("watch solo duel", "name one player, got ['solo', 'duel']"),
         ("watch solo --seconds 0", "seconds must be positive, got 0.0"),
         ("watch solo --rate 0", "rate must be above 0 world steps per second, got 0.0"),
-        ("watch random --world pettingzoo:mpe2.simple_spread_v3", "watching needs the capability 'scene', which world"),
+        ("watch random --world pettingzoo:mpe2.simple_spread_v3", "cannot be drawn: it has no scene"),
     ],
 )
 def test_what_cannot_be_watched_is_said(marl_ppo: Any, trained: Path, arguments: str, message: str) -> None:

@@ -36,7 +36,9 @@ def test_a_world_is_told_as_its_settings_make_it(marl_ppo: Any) -> None:
 def test_an_installed_env_is_told_like_a_world(marl_ppo: Any) -> None:
     said = " ".join(marl_ppo("worlds", "pettingzoo:mpe2.simple_spread_v3").out.split())
 
+    assert said.startswith("pettingzoo:mpe2.simple_spread_v3 version 3, no step limit, teams ['agent']")
     assert "agent: agent_0, agent_1, agent_2; obs vector (18,); action Discrete(5)" in said
+    assert "settings: whatever the env's parallel_env takes" in said
 
 
 @pytest.mark.parametrize(
@@ -48,6 +50,7 @@ def test_an_installed_env_is_told_like_a_world(marl_ppo: Any) -> None:
         ("worlds spread tag", "worlds takes one world at most, got 'spread tag'"),
         ("worlds --all", "worlds takes one world at most, got '--all'"),
         ("worlds pettingzoo:mpe2.simple_soccer_v1", "install its package"),
+        ("worlds pettingzoo:", "'pettingzoo:' must name an installed module with a `parallel_env`"),
     ],
 )
 def test_a_world_that_is_not_there_is_said(marl_ppo: Any, arguments: str, message: str) -> None:

@@ -38,7 +38,7 @@ def installed_env(world_id: str, *, num_envs: int, **config: Any) -> World:
     module = world_id.removeprefix(PETTINGZOO_PREFIX)
     try:
         constructor = importlib.import_module(module).parallel_env
-    except (ModuleNotFoundError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:  # ValueError: no module is named at all
         raise UnknownNameError(
             f"{world_id!r} must name an installed module with a `parallel_env`, but {error}; install its package"
         ) from error
