@@ -54,6 +54,10 @@ def _run(arguments: list[str]) -> None:
         importlib.import_module(f"marl_ppo.cli.{verb}").main(rest)
     except MarlPPOError as error:
         _fail(str(error))
+    except OSError as error:
+        if error.filename is None:  # not about a file of the user's: a closed pipe, or a fault of ours
+            raise
+        _fail(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
         sys.exit(130)
 

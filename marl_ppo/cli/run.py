@@ -9,7 +9,7 @@ from rich.table import Table
 
 from marl_ppo.cli.arguments import split_words
 from marl_ppo.envs.seeds import stream
-from marl_ppo.errors import ConfigError
+from marl_ppo.errors import ConfigError, MarlPPOError
 from marl_ppo.evaluation.statistics import interquartile_mean, probability_of_improvement, stratified_bootstrap
 from marl_ppo.training.checkpoint import list_checkpoints
 from marl_ppo.training.config_file import load_config
@@ -54,7 +54,7 @@ def _list() -> None:
         folder = file.parent
         try:
             config, record = load_config(file), read_metrics(folder)
-        except ConfigError as error:  # as of another version: the others are listed all the same
+        except MarlPPOError as error:  # as of another version: the others are listed all the same
             unreadable.append(str(error))
             continue
         last = record[-1] if record else {}

@@ -68,7 +68,8 @@ def main(arguments: list[str]) -> None:
     base = replace(base, world_config={**base.world_config, **world_config})
     command = tyro.cli(TrainFlags, args=flags, prog="marl-ppo train WORLD", default=TrainFlags(settings=base))
     if command.seeds is None:
-        _report([train(command.settings, new_run_folder(command.settings, command.name), ProgressBar())])
+        folder = None if command.name is None else new_run_folder(command.settings, command.name)
+        _report([train(command.settings, folder, ProgressBar())])
         return
     seeds = parse_seeds(command.seeds)
     group = new_run_folder(command.settings, command.name)

@@ -8,6 +8,7 @@ import numpy as np
 
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, World, WorldSpec
+from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.statistics import Interval, interquartile_mean, mean, standard_error, stratified_bootstrap
 from marl_ppo.play.episodes import EpisodeLog, Episodes
 from marl_ppo.play.play import Play
@@ -70,8 +71,10 @@ def evaluate(
     """Play episodes 0 … `episodes` - 1 of the evaluation stream of `seed`.
 
     Which copy plays an episode, and how many copies there are, changes nothing. `on_progress` is told after every step
-    how many episodes are done.
+    how many episodes are done. Raises ConfigError for fewer than one episode.
     """
+    if episodes < 1:
+        raise ConfigError(f"episodes must be at least 1, got {episodes}")
     num_envs = world.num_envs
     seating = seat_players(world.spec, num_envs, lineup)
     log = EpisodeLog(world.spec, num_envs)

@@ -32,7 +32,7 @@ def load_config(file: Path, *, over: TrainConfig | None = None) -> TrainConfig:
         settings = tomllib.loads(file.read_text())
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ConfigError(f"{file} is not TOML: {error}") from error
     written = settings.pop("format", FORMAT_VERSION)
     if written != FORMAT_VERSION:

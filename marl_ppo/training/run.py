@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gymnasium import spaces
 
 from marl_ppo.envs.world import Group, WorldSpec
-from marl_ppo.errors import ConfigError
+from marl_ppo.errors import ConfigError, FileFormatError
 from marl_ppo.play.seating import Player
 from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 from marl_ppo.training.config import TrainConfig
@@ -29,6 +29,9 @@ from marl_ppo.training.setup import world_from
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
+Stopped = Literal["budget", "time", "interrupted"]
+"""why a run ended: its steps or its minutes are used up, or somebody pressed Ctrl-C"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
@@ -37,8 +40,7 @@ class RunResult:
     folder: Path
     spec: WorldSpec
     progress: Progress
-    stopped: str
-    """budget, time or interrupted"""
+    stopped: Stopped
 
 
 class RunListener:
@@ -76,12 +78,10 @@ def new_run_folder(config: TrainConfig, name: str | None = None) -> Path:
 
 def train(config: TrainConfig, folder: Path | None = None, listener: RunListener | None = None) -> RunResult:
     """Train from the start, in `folder` (runs/WORLD-n if not given). Ctrl-C ends the run after the update, saved."""
-    folder = folder or new_run_folder(config)
-    if (folder / "config.toml").exists():
-        raise ConfigError(f"{folder} holds a run already; go on with it by `marl-ppo train --resume {folder}`")
+    if folder is not None and (folder / "config.toml").exists():
+        raise _taken(folder)
     with Trainer(config, _others(config)) as trainer:
-        folder.mkdir(parents=True, exist_ok=True)
-        save_config(trainer.config, folder / "config.toml")
+        folder = _claim(folder, trainer.config)
         return _drive(trainer, folder, listener or RunListener())
 
 
@@ -106,10 +106,39 @@ def resume(
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The run's record, one mapping per update; a last line that is still being written is left out."""
+    """The run's record, one mapping per update; a last line that is still being written is left out.
+
+    Raises FileFormatError with the line that is damaged.
+    """
     file = folder / "metrics.jsonl"
     lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    record = []
+    for number, line in enumerate(lines, start=1):
+        if line.endswith("\n"):
+            try:
+                record.append(json.loads(line))
+            except ValueError as error:
+                raise FileFormatError(f"{file} is damaged in line {number}: {error}") from error
+    return record
+
+
+def _claim(wanted: Path | None, config: TrainConfig) -> Path:
+    """Make the folder of a new run. Runs that begin at the same moment may have thought of the same one."""
+    while True:
+        folder = wanted or new_run_folder(config)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            (folder / "config.toml").touch(exist_ok=False)
+        except FileExistsError:
+            if wanted is not None:
+                raise _taken(folder) from None
+            continue
+        save_config(config, folder / "config.toml")
+        return folder
+
+
+def _taken(folder: Path) -> ConfigError:
+    return ConfigError(f"{folder} holds a run already; go on with it by `marl-ppo train --resume {folder}`")
 
 
 def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
@@ -118,7 +147,7 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
     run_guards = Guards.of_run(trainer.setup.spec)
     budget = _Budget(config)
     progress = _progress_so_far(trainer, folder)
-    stopped = "budget"
+    stopped: Stopped = "budget"
     with (
         _interruptible() as interrupted,
         (folder / "metrics.jsonl").open("a", buffering=1) as record,
@@ -140,7 +169,7 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
                 listener.on_warning(config.world, kind, text)
             if interrupted():
                 stopped = "interrupted"
-            elif budget.time_is_up(progress):
+            elif budget.time_is_up():
                 stopped = "time"
             if stopped != "budget" or trainer.finished or budget.checkpoint_is_due(progress):
                 # The record first: a checkpoint must never be ahead of it.
@@ -170,7 +199,7 @@ class _Budget:
         self._config = config
         self._began = self._saved = time.perf_counter()
 
-    def time_is_up(self, progress: Progress) -> bool:
+    def time_is_up(self) -> bool:
         """Whether the session's minutes are used up."""
         minutes = self._config.minutes
         return minutes is not None and time.perf_counter() - self._began >= 60 * minutes

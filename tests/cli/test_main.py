@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +45,16 @@ def test_an_unknown_verb_is_answered_with_a_hint(marl_ppo: Any, verb: str, hint:
 
     assert said.code == 2
     assert said.err == f"marl-ppo: No verb is called {verb!r}. {hint}\n"
+
+
+def test_a_file_where_a_folder_should_be_is_named_without_a_traceback(
+    marl_ppo: Any, small: tuple[str, ...], folder: Path
+) -> None:
+    (folder / "runs").write_text("not a folder")
+    said = marl_ppo("train", "bandit", *small)
+
+    assert said.code == 2
+    assert said.err == "marl-ppo: runs/bandit-1: Not a directory\n"
 
 
 def test_help_takes_less_than_half_a_second_and_loads_nothing_heavy() -> None:

@@ -121,6 +121,7 @@ def test_a_finished_run_has_nothing_to_go_on_with_and_stays_as_it_is(marl_ppo: A
         ("train spread --name ../away", "a run's name must be a plain name without folders, got '../away'"),
         ("train spread --config none.toml", "cannot read none.toml: No such file or directory"),
         ("train spread --config broken.toml", "broken.toml is not TOML"),
+        ("train spread --config picture.toml", "picture.toml is not TOML"),
         ("train spread --config foreign.toml", "foreign.toml holds settings for world 'tag'"),
         ("train spread --config wrong.toml", "wrong.toml has the unknown setting 'num_env'; did you mean 'num_envs'?"),
         ("train spread --learn nobody", "world 'spread' has no team ['nobody']; its teams are ['agents']"),
@@ -131,6 +132,7 @@ def test_a_finished_run_has_nothing_to_go_on_with_and_stays_as_it_is(marl_ppo: A
 )
 def test_what_cannot_work_is_said_before_anything_is_written(marl_ppo: Any, arguments: str, message: str) -> None:
     Path("broken.toml").write_text("format = \n")
+    Path("picture.toml").write_bytes(b"\x89PNG")
     Path("foreign.toml").write_text('world = "tag"\n')
     Path("wrong.toml").write_text("num_env = 5\n")
     said = marl_ppo(*arguments.split())

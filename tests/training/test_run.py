@@ -177,6 +177,16 @@ def test_other_settings_of_a_resumed_run_are_refused_by_the_checkpoint(small: Sm
         resume(tmp_path / "run")
 
 
+def test_a_damaged_record_is_named_with_its_line(small: Small, tmp_path: Path) -> None:
+    train(small("bandit"), tmp_path / "run")
+    file = tmp_path / "run/metrics.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([*lines[:2], "{ nonsense\n", *lines[3:]]))
+
+    with pytest.raises(FileFormatError, match=r"metrics\.jsonl is damaged in line 3: "):
+        read_metrics(tmp_path / "run")
+
+
 # --- names ------------------------------------------------------------------------------------------------------------
 
 
@@ -202,6 +212,22 @@ def test_new_runs_are_numbered_per_world_and_foreign_ids_made_plain(
     for path in ("a/b", "/a", ".", ""):
         with pytest.raises(ConfigError, match="must be a plain name without folders"):
             new_run_folder(small("bandit"), path)
+
+
+def test_runs_that_begin_at_the_same_moment_get_folders_of_their_own(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both thought of the first number; another process wrote its config.toml a moment earlier."""
+    monkeypatch.chdir(tmp_path)
+    thought_of = iter([tmp_path / "runs/bandit-1", tmp_path / "runs/bandit-2"])
+    monkeypatch.setattr("marl_ppo.training.run.new_run_folder", lambda config: next(thought_of))
+    (tmp_path / "runs/bandit-1").mkdir(parents=True)
+    (tmp_path / "runs/bandit-1/config.toml").write_text("another's")
+    result = train(small("bandit"))
+
+    assert result.folder == tmp_path / "runs/bandit-2"
+    assert [path.name for path in (tmp_path / "runs/bandit-1").iterdir()] == ["config.toml"]
+    assert (tmp_path / "runs/bandit-1/config.toml").read_text() == "another's"
 
 
 # --- listening --------------------------------------------------------------------------------------------------------
