@@ -97,6 +97,20 @@ def test_a_finished_run_has_nothing_to_go_on_with_and_stays_as_it_is(marl_ppo: A
     assert len(read_metrics(Path("runs/run"))) == 2
 
 
+@pytest.mark.parametrize(("kept", "said"), [(0, "compiling kernels, once for this version"), (1, "starting")])
+def test_who_waits_for_the_compiler_is_told(
+    marl_ppo: Any, small: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int, said: str
+) -> None:
+    """What the bar says before the first update, seen in a resumed run that has no update left."""
+    marl_ppo("train", "waits", "--name", "run", *small)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "cache/waits").mkdir(parents=True)
+    for n in range(kept):
+        (tmp_path / f"cache/waits/kernel-{n}.nbi").touch()
+
+    assert said in marl_ppo("train", "--resume", "run").out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
