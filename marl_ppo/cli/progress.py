@@ -1,5 +1,6 @@
 """What a training shows on the terminal: a bar with speed, return, KL and time left, and the level in words."""
 
+import math
 import time
 from pathlib import Path
 
@@ -25,7 +26,8 @@ class ProgressBar(RunListener):
     def __init__(self) -> None:
         self._console = Console()
         self._anchors: tuple[float, float] | None = None
-        self._return: float | None = None
+        self._returns: dict[str, float] = {}
+        """team → training return, smoothed"""
         self._bar = Progress(
             BarColumn(bar_width=12),
             TextColumn("{task.fields[about]}"),
@@ -59,13 +61,16 @@ class ProgressBar(RunListener):
 
     def on_update(self, progress: trainer.Progress) -> None:
         metrics = progress.metrics
-        returns = [value for name, value in metrics.items() if name.startswith("return/")]
-        if returns:
-            self._return = returns[0] if self._return is None else 0.9 * self._return + 0.1 * returns[0]
+        for name, value in metrics.items():
+            kind, _, team = name.partition("/")
+            if kind == "return":
+                self._returns[team] = 0.9 * self._returns.get(team, value) + 0.1 * value
         kl = max((value for name, value in metrics.items() if name.endswith("approx_kl")), default=0.0)
         about = [f"{metrics['SPS'] / 1000:.0f}k SPS", f"KL {kl:.3f}"]
-        if self._return is not None:
-            about.append(f"return {self._return:.2f}{self._level()}")
+        if self._returns:
+            several = len(self._returns) > 1
+            returns = [f"{team} {value:.2f}" if several else f"{value:.2f}" for team, value in self._returns.items()]
+            about.append(f"return {' '.join(returns)}{self._level()}")
         assert self._task is not None
         self._bar.update(self._task, completed=self._done(progress), about="  ".join(about))
 
@@ -86,11 +91,12 @@ class ProgressBar(RunListener):
         return max(of_steps, min(1.0, (time.perf_counter() - self._began) / (60 * self._config.minutes)))
 
     def _level(self) -> str:
-        if self._anchors is None or self._return is None:
+        if self._anchors is None:
             return ""
         random, script = self._anchors
-        skill = normalized_skill(self._return, random=random, reference=script)
-        return f" (skill {100 * skill:.0f} %)"
+        (value,) = self._returns.values()
+        skill = normalized_skill(value, random=random, reference=script)
+        return "" if math.isnan(skill) else f" (skill {100 * skill:.0f} %)"
 
 
 def _anchors(config: TrainConfig) -> tuple[float, float] | None:

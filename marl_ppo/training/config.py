@@ -95,13 +95,13 @@ class TrainConfig:
     learn: tuple[str, ...] = ()
     """teams that learn; all of them if empty"""
     others: str = "scripted"
-    """who plays the teams that do not learn: scripted, random, or a run's folder"""
+    """who plays the teams that do not learn: scripted, random, or a trained player by name or folder"""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     ppo: PPOConfig = field(default_factory=PPOConfig)
     device: str = "cpu"
     """torch device of the networks and the optimiser, such as cuda; worlds stay with the CPU"""
-    threads: int | None = None
-    """threads that collect and learn side by side; if not given, 2, or 1 where there is only one core"""
+    threads: int = 1
+    """threads that collect and learn side by side; 2 pay with large minibatches and a core to spare (docs/speed.md)"""
     fused: bool | None = None
     """use the hand-derived update on the CPU where it applies; if not given, wherever it does"""
     checkpoint_minutes: float = 1.0
@@ -120,7 +120,7 @@ class TrainConfig:
                 f"num_minibatches={self.ppo.num_minibatches} is more than the {units} steps of a rollout "
                 f"(num_envs={self.num_envs} * num_steps={self.num_steps}); lower it or collect more"
             )
-        if self.threads is not None and not 1 <= self.threads <= self.num_envs:
+        if not 1 <= self.threads <= self.num_envs:
             raise ConfigError(f"threads must be from 1 to num_envs={self.num_envs}, got {self.threads}")
 
     @property

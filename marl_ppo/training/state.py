@@ -28,6 +28,7 @@ def capture(setup: Setup, *, update: int, seconds: float) -> Checkpoint:
         files[f"{folder}/normalizer.safetensors"] = learner.value_norm.state()
     files[PLAY] = _play_state(setup)
     counters = {
+        "world": _rules(setup),
         "update": update,
         "steps": update * setup.config.steps_per_update,
         "seconds": seconds,
@@ -37,7 +38,12 @@ def capture(setup: Setup, *, update: int, seconds: float) -> Checkpoint:
 
 
 def restore(setup: Setup, checkpoint: Checkpoint) -> bool:
-    """Put everything back; returns whether the episodes go on, else they have to be started."""
+    """Put everything back; returns whether the episodes go on, else they have to be started.
+
+    Raises FileFormatError where the checkpoint is of other rules or other networks.
+    """
+    if (rules := checkpoint.counters.get("world", _rules(setup))) != _rules(setup):
+        raise FileFormatError(f"the checkpoint is of {rules}, and this is {_rules(setup)}: the same run cannot go on")
     for name, learner in setup.learners.items():
         folder = f"policies/{name}"
         if f"{folder}/weights.safetensors" not in checkpoint.files:
@@ -65,6 +71,11 @@ def restore(setup: Setup, checkpoint: Checkpoint) -> bool:
     for name, student in setup.students.items():
         into_arrays(_part(play, f"open.{name}."), _open_arrays(setup, student))
     return True
+
+
+def _rules(setup: Setup) -> str:
+    """The world and its version, which is raised by every change that can move an episode."""
+    return f"world {setup.spec.id!r} version {setup.spec.version}"
 
 
 def _play_state(setup: Setup) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """`marl-ppo train`: from words to a run, and what is said when they make no sense."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,17 @@ def test_a_run_is_trained_and_the_last_lines_name_the_next_two_commands(marl_ppo
         "Watch it:        marl-ppo watch runs/waits-1",
     ]
     assert Path("runs/waits-1/curve.png").is_file()
+
+
+def test_while_it_runs_speed_return_and_skill_are_shown_within_80_columns(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    """The bar's last state; in a world with two teams each has its return, and nobody's skill is told."""
+    one = marl_ppo("train", "bandit", *small).out
+    two = marl_ppo("train", "kuhn", *small)
+
+    assert re.search(r"\dk SPS  KL 0\.\d{3}  return 0\.\d\d \(skill -?\d+ %\) ", one)
+    assert re.search(r"return player_0 -?\d\.\d\d player_1 -?\d\.\d\d", two.out)
+    assert "skill" not in two.out
+    assert all(len(line) <= 80 for line in two.lines[:-3])
 
 
 def test_runs_without_a_name_are_numbered(marl_ppo: Any, small: tuple[str, ...]) -> None:

@@ -177,6 +177,16 @@ def test_other_settings_of_a_resumed_run_are_refused_by_the_checkpoint(small: Sm
         resume(tmp_path / "run")
 
 
+def test_a_run_of_an_older_version_of_its_world_is_not_mixed_with_the_new_one(small: Small, tmp_path: Path) -> None:
+    """A version is raised by every change that can move an episode, so the two would not be one training."""
+    train(small("bandit", total_steps=72), tmp_path / "run")
+    file = list_checkpoints(tmp_path / "run/checkpoints")[-1] / "meta.json"
+    file.write_text(file.read_text().replace("world 'bandit' version 1", "world 'bandit' version 0"))
+
+    with pytest.raises(FileFormatError, match=r"the checkpoint is of world 'bandit' version 0, and this is .* version 1"):
+        resume(tmp_path / "run")
+
+
 def test_a_damaged_record_is_named_with_its_line(small: Small, tmp_path: Path) -> None:
     train(small("bandit"), tmp_path / "run")
     file = tmp_path / "run/metrics.jsonl"
