@@ -39,11 +39,11 @@ def _machine() -> None:
     # Not before: these need the packages that were looked for.
     import torch
 
-    from marl_ppo.training.setup import available_cores
     from marl_ppo.viewer.window import has_display
 
     gpu = "; there is a GPU, used where --device cuda says so" if torch.cuda.is_available() else ""
-    print(f"  {available_cores()} core(s) to train on{gpu}")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    print(f"  {cores} core(s) to train on{gpu}")
     if torch.get_num_threads() > 1 and "OMP_NUM_THREADS" not in os.environ:
         print("  torch would use several threads; training sets its own number (threads in config.toml)")
     print(f"  {'a screen: watch opens a window' if has_display() else 'no screen: watch writes a gif'}")

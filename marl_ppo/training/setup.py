@@ -1,9 +1,8 @@
 """From a config to the parts of a training run: worlds in shards, policies, learners, the collector."""
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -31,7 +30,7 @@ from marl_ppo.training.rollout import Experience, StepStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """A run's parts, wired together; `config` is resolved: nothing in it is left to be measured."""
+    """A run's parts, wired together."""
 
     config: TrainConfig
     spec: WorldSpec
@@ -45,7 +44,6 @@ class Setup:
 
 def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor | None) -> Setup:
     """Make everything, with initial weights; `others` play the teams that do not learn, by team name."""
-    assert config.threads is not None, "resolve() comes first"
     _check_device(config.device)
     sizes = [len(part) for part in np.array_split(np.arange(config.num_envs), config.threads)]
     ends = np.cumsum([0, *sizes])
@@ -112,16 +110,6 @@ def make_policies(spec: WorldSpec, config: TrainConfig) -> dict[str, ActorCritic
         group = _group_of(spec, name)
         policies[name] = ActorCritic(spec, group, config.critic_input, config.network, generator).to(config.device)
     return policies
-
-
-def resolve(config: TrainConfig) -> TrainConfig:
-    """Fill in what is left to the machine: threads."""
-    return config if config.threads is not None else replace(config, threads=min(2, available_cores(), config.num_envs))
-
-
-def available_cores() -> int:
-    """Cores this process may use; where the system cannot tell (macOS, Windows), all cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _group_of(spec: WorldSpec, policy: str) -> Group:

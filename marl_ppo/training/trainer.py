@@ -18,7 +18,7 @@ from marl_ppo.training import state
 from marl_ppo.training.batch import make_batch
 from marl_ppo.training.checkpoint import Checkpoint
 from marl_ppo.training.config import TrainConfig
-from marl_ppo.training.setup import build, resolve
+from marl_ppo.training.setup import build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,8 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, others: Mapping[str, Player] | None = None) -> None:
         torch.set_num_threads(1)
-        self.config = config = resolve(config)
-        self._executor = ThreadPoolExecutor(config.threads) if (config.threads or 1) > 1 else None
+        self.config = config
+        self._executor = ThreadPoolExecutor(config.threads) if config.threads > 1 else None
         self.setup = build(config, others or {}, self._executor)
         self.update = 0
         self.seconds = 0.0
