@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from marl_ppo.envs.registry import PETTINGZOO_PREFIX
 from marl_ppo.errors import MarlPPOError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
@@ -101,8 +102,10 @@ class ProgressBar(RunListener):
 
 def _anchors(config: TrainConfig) -> tuple[float, float] | None:
     """Mean return of the random and the scripted player, in worlds with one team; None elsewhere."""
+    if config.world.startswith(PETTINGZOO_PREFIX):  # no scripts there, and slow to make
+        return None
     world = world_from(config, 50)
-    if len(world.spec.teams) != 1 or config.world.startswith("pettingzoo:"):
+    if len(world.spec.teams) != 1:
         return None
     try:
         players = [find_player(name, world.spec) for name in ("random", "scripted")]

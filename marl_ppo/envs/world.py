@@ -30,7 +30,6 @@ from marl_ppo.errors import CapabilityError, ConfigError, WorldError
 Array = np.ndarray[Any, np.dtype[Any]]
 ActionSpace = spaces.Discrete | spaces.MultiDiscrete | spaces.Box
 Capability = Literal["snapshot", "resimulate", "scene", "state", "outcomes"]
-CONTRACT_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
