@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -80,7 +81,7 @@ def main() -> None:
     for measured in measure(options):
         found.append(measured)
         print(f"{measured.level}, seed {measured.seed}: {measured.players['trained'].mean:.3f}", flush=True)
-    Console().print(table(found))
+    Console(width=None if sys.stdout.isatty() else 120).print(table(found))
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in found], indent=2) + "\n")
 
