@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from marl_ppo.training.config import PPOConfig
 from marl_ppo.training.config_file import load_config, preset
 from marl_ppo.training.run import read_metrics
 
@@ -49,7 +50,7 @@ def test_the_preset_lies_under_the_file_and_the_file_under_the_flags(marl_ppo: A
     marl_ppo("train", "spread", "--name", "run", "--config", "mine.toml", *small)
     used, shipped = load_config(Path("runs/run/config.toml")), preset("spread")
 
-    assert used.ppo.learning_rate == shipped.ppo.learning_rate == 1e-3
+    assert used.ppo.learning_rate == shipped.ppo.learning_rate != PPOConfig().learning_rate
     assert shipped.ppo.gamma != 0.5
     assert (used.ppo.gamma, used.others) == (0.5, "random")
     assert used.ppo.update_epochs == 1
@@ -137,7 +138,7 @@ def test_who_waits_for_the_compiler_is_told(
         ("train spread --minutes 0", "minutes must be positive, got 0.0"),
         ("train spread --checkpoint-updates 0", "checkpoint_updates must be at least 1, got 0"),
         ("train spread --device cuda:7", "torch cannot use the device 'cuda:7' here"),
-        ("train spread --num-envs 1 --num-steps 2", "num_minibatches=32 is more than the 2 steps of a rollout"),
+        ("train spread --num-envs 1 --num-steps 2 --ppo.num-minibatches 3", "num_minibatches=3 is more than the 2 steps"),
         ("train waits --threads 2 --num-envs 1 --num-steps 9", "threads must be from 1 to num_envs=1, got 2"),
         ("train kuhn network.memory=gru --fused True", "world 'kuhn' has no setting 'network.memory'; it has none"),
         ("train kuhn --network.memory gru --fused True", "fused=true does not serve memory"),
