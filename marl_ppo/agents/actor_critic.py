@@ -47,7 +47,7 @@ def joint_obs(obs: tuple[Obs, ...]) -> Tensor:
 
 def flat_obs(obs: Obs) -> Tensor:
     """The leaves of obs [..., *leaf] side by side: float32 [..., obs_size]."""
-    leaves = list(obs.values())
+    leaves = [leaf.float() for leaf in obs.values()]  # whole numbers, of envs that see such, as well
     return leaves[0] if len(leaves) == 1 else torch.cat(leaves, dim=-1)
 
 

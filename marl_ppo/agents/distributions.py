@@ -49,6 +49,9 @@ class ActionHead(Protocol):
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
         """Log-probability (density) of `actions` and the distribution's entropy, in nats, summed over components."""
 
+    def max_entropy(self, mask: Bool[Tensor, "B K"] | None) -> float:
+        """Mean over the decisions of the most entropy that legal actions allow, in nats; -inf where there is no most."""
+
 
 def action_head(space: ActionSpace) -> ActionHead:
     """The head for an action space; raises ConfigError for spaces that no head serves."""
@@ -84,6 +87,9 @@ class CategoricalHead:
         logprobs = log_softmax(masked_logits(params, mask))
         return logprobs.gather(-1, actions.unsqueeze(-1)).squeeze(-1), -(logprobs.exp() * logprobs).sum(-1)
 
+    def max_entropy(self, mask: Bool[Tensor, "B K"] | None) -> float:
+        return math.log(self.param_size) if mask is None else float(mask.sum(-1).log().mean())
+
 
 class MultiCategoricalHead:
     """C independent choices, by their logits side by side, and masks the same. Actions int64 [B, C]."""
@@ -111,6 +117,9 @@ class MultiCategoricalHead:
         terms = [head.logprob_entropy(logits, taken, legal) for head, logits, taken, legal in parts]
         logprobs, entropies = zip(*terms, strict=True)
         return torch.stack(logprobs).sum(0), torch.stack(entropies).sum(0)
+
+    def max_entropy(self, mask: Bool[Tensor, "B P"] | None) -> float:
+        return sum(head.max_entropy(legal) for head, legal in zip(self._heads, self._split(mask), strict=True))
 
     def _split(self, mask: Tensor | None) -> list[Tensor | None]:
         return [None] * len(self._sizes) if mask is None else list(torch.split(mask, self._sizes, -1))
@@ -141,6 +150,9 @@ class GaussianHead:
         log_scale = log_std + 0.5 * math.log(2 * math.pi)
         standardized = (actions - mean) * torch.exp(-log_std)
         return -(0.5 * standardized.square() + log_scale).sum(-1), (log_scale + 0.5).sum(-1)
+
+    def max_entropy(self, mask: Bool[Tensor, "B K"] | None) -> float:
+        return -math.inf
 
 
 def masked_logits(logits: Float[Tensor, "B K"], mask: Bool[Tensor, "B K"] | None) -> Float[Tensor, "B K"]:

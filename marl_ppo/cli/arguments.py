@@ -6,7 +6,7 @@ from typing import Any
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
-from marl_ppo.training.players import find_trained, newest_run, trained_config
+from marl_ppo.training.players import UNTRAINED, find_trained, newest_run, trained_config
 
 Settings = dict[str, str | int | float | bool]
 
@@ -53,7 +53,7 @@ def world_of(player: str | None, world: str | None, settings: Settings, num_envs
     """
     if player is None:
         player = str(newest_run())
-    if player in ("random", "scripted"):
+    if player in UNTRAINED:
         if world is None:
             raise ConfigError(f"say which world {player!r} plays, with --world")
     else:

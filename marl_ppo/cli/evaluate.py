@@ -1,6 +1,5 @@
 """`marl-ppo evaluate [PLAYER] [name=value ...]`: a table, and JSON on request."""
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import Evaluation, evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
 from marl_ppo.play.seating import Player, playable_teams
-from marl_ppo.training.players import find_player
+from marl_ppo.training.players import UNTRAINED, find_player
+from marl_ppo.training.record import to_json
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ def main(arguments: list[str]) -> None:
             "teams": teams,
         }
         command.json.parent.mkdir(parents=True, exist_ok=True)
-        command.json.write_text(json.dumps(_without_nan(report), indent=2, allow_nan=False))
+        command.json.write_text(to_json(report, indent=2))
         console.print(f"Wrote {command.json}.")
 
 
 def _variants(name: str, world: World) -> list[tuple[str, Player]]:
-    if name in ("random", "scripted"):
+    if name in UNTRAINED:
         return [(name, find_player(name, world.spec, greedy=True))]
     found = [(mode, find_player(name, world.spec, greedy=mode == "greedy")) for mode in ("greedy", "stochastic")]
     for anchor in ("random", "scripted"):
@@ -149,12 +149,3 @@ def _table(report: dict[str, Any], team: str) -> Table:
 
 def _number(value: float, form: str) -> str:
     return "n/a" if math.isnan(value) else format(value, form)
-
-
-def _without_nan(value: Any) -> Any:
-    """The same with null for what cannot be told, since JSON knows no NaN."""
-    if isinstance(value, dict):
-        return {name: _without_nan(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(part) for part in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

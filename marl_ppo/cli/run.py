@@ -15,7 +15,7 @@ from marl_ppo.training.checkpoint import list_checkpoints
 from marl_ppo.training.config_file import load_config
 from marl_ppo.training.curve import plot_runs
 from marl_ppo.training.players import RUNS, run_folders
-from marl_ppo.training.run import read_metrics
+from marl_ppo.training.record import read_metrics
 
 _USAGE = """usage: marl-ppo run list
        marl-ppo run plot RUN [RUN ...]       curve.png of one run, or runs/plot.png of several

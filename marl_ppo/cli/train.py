@@ -39,7 +39,7 @@ class ResumeFlags:
     """Go on with a run: marl-ppo train --resume RUN."""
 
     resume: str
-    """the run's name or folder"""
+    """the run's name or folder, or one of its checkpoints"""
     minutes: float | None = None
     """stop after this much wall time"""
 
@@ -97,6 +97,10 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def _resume(flags: ResumeFlags) -> None:
+    checkpoint = Path(flags.resume)
+    if (checkpoint / "meta.json").is_file() and (checkpoint.parent.parent / "config.toml").is_file():
+        _report([resume(checkpoint.parent.parent, ProgressBar(), minutes=flags.minutes, checkpoint=checkpoint)])
+        return
     folder, *others = run_folders(flags.resume)
     if others:
         raise ConfigError(f"{flags.resume} is a group of runs, one per seed; go on with one of them, such as {folder}")

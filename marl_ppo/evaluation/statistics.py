@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+RESAMPLED_AT_ONCE = 1_000_000
+"""scores, so that the bootstrap's memory does not grow with them"""
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """averages over the last axis"""
 
@@ -69,10 +71,14 @@ def stratified_bootstrap(
     if by_task.size == 0:
         raise ValueError("stratified_bootstrap: there are no scores; pass at least one run")
     by_task = by_task.reshape(len(by_task), -1)
-    drawn = generator.integers(len(by_task), size=(resamples, *by_task.shape))
-    resampled = np.take_along_axis(by_task[None], drawn, axis=1)
+    at_once = max(1, RESAMPLED_AT_ONCE // by_task.size)
+    found = []
+    for begin in range(0, resamples, at_once):
+        count = min(at_once, resamples - begin)
+        drawn = generator.integers(len(by_task), size=(count, *by_task.shape))
+        found.append(statistic(np.take_along_axis(by_task[None], drawn, axis=1).reshape(count, -1)))
     tail = (1 - confidence) / 2
-    low, high = np.quantile(statistic(resampled.reshape(resamples, -1)), [tail, 1 - tail])
+    low, high = np.quantile(np.concatenate(found), [tail, 1 - tail])
     return Interval(float(low), float(high))
 
 

@@ -43,9 +43,9 @@ def clipped_surrogate(
     return torch.where(advantages < 0, torch.maximum(surrogate, dual_clip * advantages), surrogate)
 
 
-def clip_fraction(ratio: Float[Tensor, "*B"], mask: Bool[Tensor, "*B"] | None = None, *, clip_coef: float) -> Float[Tensor, ""]:
-    """Share of decisions whose ratio lies outside 1 ± clip_coef, logged as `clipfrac`; healthy between .05 and .25."""
-    return masked_mean(((ratio - 1).abs() > clip_coef).to(ratio.dtype), mask)
+def is_clipped(ratio: Float[Tensor, "*B"], *, clip_coef: float) -> Bool[Tensor, "*B"]:
+    """Which ratios lie outside 1 ± clip_coef; their share is logged as `clipfrac`, healthy between .05 and .25."""
+    return (ratio - 1).abs() > clip_coef
 
 
 def value_loss(

@@ -87,6 +87,13 @@ class Batch:
         return torch.where(rows < self.num_seats, rows + len(self.returns) // self.num_agents, rows // self.num_agents)
 
     @property
+    def is_decision(self) -> Tensor:
+        """bool [F]: which flat indices hold one."""
+        found = torch.zeros(len(self.returns), dtype=torch.bool)
+        found[self.valid_rows] = True
+        return found
+
+    @property
     def valid_rows(self) -> Tensor:
         """int64 [B]: the flat indices of all decisions."""
         return self.rows[valid_slots(self.counts, len(self.rows))]
@@ -153,8 +160,7 @@ def copy_steps(batch: Batch, shuffle: torch.Generator, num_minibatches: int) -> 
             units = part + first
             yield Minibatch((units.unsqueeze(1) * agents + columns).flatten(), None, units, None)
         return
-    is_valid = torch.zeros(len(batch.returns), dtype=torch.bool)
-    is_valid[batch.valid_rows] = True
+    is_valid = batch.is_decision
     carried = torch.nonzero(is_valid[: first * agents]).flatten()
     behind = len(is_valid) // agents  # the units of carried decisions follow those of all rows
     is_valid[: first * agents] = False

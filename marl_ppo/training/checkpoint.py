@@ -69,7 +69,18 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """The whole checkpoints in a run's `checkpoints` folder, oldest first."""
-    return sorted(path for path in folder.glob("[0-9]*") if (path / "meta.json").is_file())
+    whole = (path for path in folder.glob("[0-9]*") if path.name.isdigit() and (path / "meta.json").is_file())
+    return sorted(whole, key=_update)
+
+
+def set_newer_aside(folder: Path, update: int) -> None:
+    """Rename the checkpoints after `update` to abandoned-UPDATE: a run goes on from there another way."""
+    for path in list_checkpoints(folder):
+        if _update(path) > update:
+            aside = folder / f"abandoned-{path.name}"
+            if aside.exists():
+                shutil.rmtree(aside)
+            path.rename(aside)
 
 
 def read_meta(path: Path) -> dict[str, Any]:
@@ -131,9 +142,13 @@ def into_arrays(tensors: Tensors, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def _damaged(path: Path, fault: str) -> FileFormatError:
-    older = [other for other in list_checkpoints(path.parent) if other.name < path.name]
+    older = [other for other in list_checkpoints(path.parent) if path.name.isdigit() and _update(other) < _update(path)]
     advice = f"The one before it is {older[-1]}." if older else "There is no older one beside it."
     return FileFormatError(f"checkpoint {path} is damaged: {fault}. {advice}")
+
+
+def _update(checkpoint: Path) -> int:
+    return int(checkpoint.name)
 
 
 def _sha256(file: Path) -> str:
@@ -142,7 +157,9 @@ def _sha256(file: Path) -> str:
 
 
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -14,6 +14,7 @@ from torch import Tensor
 from marl_ppo.agents.actor_critic import ActorCritic
 from marl_ppo.agents.policy import Policy
 from marl_ppo.envs.world import Array
+from marl_ppo.errors import WorldError
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.ppo.decisions import ClosedDecisions, OpenDecisions, close_decisions
 from marl_ppo.ppo.normalization import ValueNorm
@@ -60,7 +61,7 @@ class Student:
         if seats is None:
             seats = torch.arange(copies.start * agents, copies.stop * agents)
         shared = None if critic.shared is None else store.shared(critic.shared, row, seats // agents)
-        own = store.seats_obs(self.experience.group)[row * self.experience.mask.size + seats]
+        own = store.seats_obs(self.experience.group, row * self.experience.mask.size + seats)
         inputs = critic.seat_inputs(shared, own, self._columns[seats])
         values, memory = self._critic(inputs, is_start, self.memory[seats])
         return self._value_norm.denormalize(values), memory
@@ -101,6 +102,7 @@ class Collector:
         else:
             for future in [self._executor.submit(self._collect_shard, shard) for shard in shards]:
                 future.result()
+        self._store.require_finite()
 
     @torch.no_grad()
     def close(self, student: Student, gamma: float) -> tuple[ClosedDecisions, OpenDecisions]:
@@ -191,6 +193,8 @@ class Collector:
             # Nothing starts at a final obs: memory goes on from the seat's last decision.
             is_start = torch.zeros(int(truncated.sum()), dtype=torch.bool)
             values, _ = student.values(self._store, step + 2, copies, seats, is_start)
+            if not torch.isfinite(values).all():
+                raise WorldError(f"world {self._store.spec.id!r} ended an episode with obs that have no finite value")
             if seats is None:
                 final.copy_(values.view(final.shape))
             else:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from marl_ppo.envs.world import Array
-from marl_ppo.training.run import read_metrics
+from marl_ppo.training.record import read_metrics
 
 SMOOTHED_OVER = 0.01
 """share of a run's updates that a point averages"""
@@ -26,9 +26,11 @@ def plot_runs(folders: Sequence[Path] | Mapping[str, Sequence[Path]], file: Path
         curves = [_curves(read_metrics(run)) for run in runs]
         for name in sorted({name for curve in curves for name in curve}):
             lines = [curve[name] for curve in curves if name in curve]
-            length = min(len(steps) for steps, _ in lines)
-            steps = lines[0][0][:length]
-            values = np.stack([values[:length] for _, values in lines])
+            # Seeds finish episodes at steps of their own: they meet on the steps of the first, as far as all of them go.
+            steps = lines[0][0]
+            begin, end = max(s[0] for s, _ in lines), min(s[-1] for s, _ in lines)
+            steps = steps[(steps >= begin) & (steps <= end)]
+            values = np.stack([np.interp(steps, *line) for line in lines])
             suffix = "" if len(curves[0]) == 1 else f" {name}"
             seeds = f" ({len(lines)} seeds)" if len(lines) > 1 else ""
             (line,) = axes.plot(steps / 1e6, values.mean(axis=0), linewidth=1.6, label=f"{label}{suffix}{seeds}")

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from marl_ppo.agents.actor_critic import ActorCritic
 from marl_ppo.ppo.kl import kl_k3
-from marl_ppo.ppo.losses import clipped_surrogate, value_loss
+from marl_ppo.ppo.losses import clipped_surrogate, is_clipped, value_loss
 from marl_ppo.training.batch import Batch, Minibatch
 
 
@@ -57,7 +57,7 @@ class GradientSource(Protocol):
     """Where the learner gets gradients from."""
 
     def begin(self, batch: Batch, targets: Targets, loss: LossConfig) -> None:
-        """A new rollout."""
+        """A new rollout, or new targets for the same one."""
 
     def gradient(self, part: Minibatch, thread: int, size: int) -> Gradient:
         """Of one part, on `thread`, in a minibatch of `size` decisions."""
@@ -101,7 +101,7 @@ class PlainGradients:
         ratio = logratio.exp()
         surrogate = clipped_surrogate(ratio, advantages, clip_coef=loss.clip_coef, dual_clip=loss.dual_clip)
         with torch.no_grad():
-            clipped = ((ratio - 1).abs() > loss.clip_coef).float()
+            clipped = is_clipped(ratio, clip_coef=loss.clip_coef)
             sums = [surrogate.sum(), entropy.sum(), kl_k3(logratio).sum(), clipped.sum(), surrogate.new_zeros(())]
             stats = torch.stack([*sums, ratio.min(), ratio.max()])
         return -(surrogate + loss.ent_coef * entropy).sum() / size, stats

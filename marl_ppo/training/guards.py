@@ -39,11 +39,11 @@ def policy_divergence() -> Guard:
     return guard
 
 
-def entropy_collapse(max_entropy: float) -> Guard:
-    """Entropy below 5 % of the most there can be, before 30 % of the budget; `max_entropy` in nats, 0 if continuous."""
+def entropy_collapse() -> Guard:
+    """Entropy below 5 % of the most that legal actions allow, before 30 % of the budget; not of continuous actions."""
 
     def guard(metrics: Metrics, progress: float) -> str | None:
-        if progress < 0.3 and max_entropy and metrics["entropy"] < 0.05 * max_entropy:
+        if progress < 0.3 and metrics["entropy"] < 0.05 * metrics["max_entropy"]:
             return f"the policy stopped exploring (entropy {metrics['entropy']:.3f}): raise ppo.ent-coef"
         return None
 
@@ -60,17 +60,20 @@ def value_failure() -> Guard:
         if bad >= 20:
             return (
                 f"the critic predicts worse than a constant (explained_variance {metrics['explained_variance']:.2f} "
-                "after 20 updates below 0): check critic-input, or raise ppo.vf-coef"
+                "after 20 updates below 0): check critic-input, or change ppo.critic-learning-rate"
             )
         return None
 
     return guard
 
 
-def gradient_explosion() -> Guard:
-    """A norm of the actor's or critic's gradient above 100 times its running median, or steps skipped as not finite."""
+def gradient_explosion(skipped_steps: float = 0) -> Guard:
+    """A norm of the actor's or critic's gradient above 100 times its running median, or steps skipped as not finite.
+
+    `skipped_steps` are those that a resumed run had before.
+    """
     recent: dict[str, deque[float]] = {network: deque(maxlen=100) for network in ("actor", "critic")}
-    skipped = 0.0
+    skipped = float(skipped_steps)
 
     def guard(metrics: Metrics, progress: float) -> str | None:
         nonlocal skipped
@@ -134,14 +137,14 @@ class Guards:
         self._raised: set[str] = set()
 
     @classmethod
-    def of_policy(cls, max_entropy: float) -> "Guards":
-        """Those of one policy; `max_entropy` in nats, 0 if its actions are continuous."""
+    def of_policy(cls, skipped_steps: float = 0) -> "Guards":
+        """Those of one policy, which has skipped so many gradient steps before it was resumed."""
         return cls(
             {
                 "policy divergence": policy_divergence(),
-                "entropy collapse": entropy_collapse(max_entropy),
+                "entropy collapse": entropy_collapse(),
                 "value failure": value_failure(),
-                "gradient": gradient_explosion(),
+                "gradient": gradient_explosion(skipped_steps),
             }
         )
 

@@ -73,6 +73,7 @@ class Learner:
             "return_target": returns.mean(),
             "advantage_max": batch.advantages[rows].abs().max(),
             "decisions": float(len(rows)),
+            "max_entropy": self.policy.actor.head.max_entropy(None if batch.action_mask is None else batch.action_mask[rows]),
         }
         for group, rate in zip(self._adam.param_groups, self._rates.values(), strict=True):
             group["lr"] = rate(progress)
@@ -112,13 +113,13 @@ class Learner:
         config = self.config
         values, returns = batch.values, batch.returns
         if config.normalize_values:
+            # Before the update: value clipping wants the old values as the critic gave them.
+            values = self.value_norm.normalize(values)
             self.value_norm.update(returns[rows])
-            values, returns = self.value_norm.normalize(values), self.value_norm.normalize(returns)
+            returns = self.value_norm.normalize(returns)
         advantages = batch.advantages
         if config.normalize_advantages == "rollout":
-            counts = torch.zeros(len(advantages), dtype=torch.bool)
-            counts[rows] = True
-            advantages = normalize_advantages(advantages, counts)
+            advantages = normalize_advantages(advantages, batch.is_decision)
         return Targets(advantages, returns, values)
 
     def _optimise(

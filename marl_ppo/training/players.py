@@ -1,5 +1,6 @@
 """What names mean: a player is `scripted`, `random`, a run, a checkpoint or a bot's folder; a run may be a group of seeds."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from marl_ppo.errors import ConfigError, FileFormatError, UnknownNameError
 from marl_ppo.play.seating import Player
 from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint
 from marl_ppo.training.config import TrainConfig
-from marl_ppo.training.config_file import load_config
-from marl_ppo.training.setup import learning_agents, make_policies, world_from
+from marl_ppo.training.config_file import load_config, save_config
+from marl_ppo.training.setup import learning_agents, make_policies, spec_of
 
+UNTRAINED = ("scripted", "random")
 RUNS = Path("runs")
 BOTS = Path("agents")
 
@@ -39,7 +41,7 @@ def find_trained(name: str) -> Path:
             raise UnknownNameError(f"{path} is a group of runs, one per seed; name one of them, such as {seeds[0].parent}.")
     known = [path.name for folder in (RUNS, BOTS) if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
     raise UnknownNameError.near(
-        "player", name, [*known, "scripted", "random"], otherwise="Use scripted, random, a run's name or a folder."
+        "player", name, [*known, *UNTRAINED], otherwise="Use scripted, random, a run's name or a folder."
     )
 
 
@@ -77,7 +79,7 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
     Raises ConfigError where an agent they learned to play has another name, obs or action in `spec`.
     """
     config = trained_config(checkpoint)
-    trained_spec = world_from(config, 1).spec
+    trained_spec = spec_of(config)
     agents = learning_agents(trained_spec, config)
     met, meets = _agents_of(trained_spec), _agents_of(spec)
     for agent in agents:
@@ -96,6 +98,15 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
         policy.actor.load_state_dict(weights)
     name = checkpoint.parent.parent.name if checkpoint.parent.name == "checkpoints" else checkpoint.name
     return Player(name=name, policies={agent: policies[p].actor for agent, p in agents.items()}, greedy=greedy)
+
+
+def copy_player(checkpoint: Path, folder: Path) -> None:
+    """Copy what it takes to play: config, weights, and the meta.json that has their sha256."""
+    for file in (checkpoint / "meta.json", *checkpoint.glob("policies/*/weights.safetensors")):
+        copy = folder / file.relative_to(checkpoint)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    save_config(trained_config(checkpoint), folder / "config.toml")
 
 
 def _agents_of(spec: WorldSpec) -> dict[str, str]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from marl_ppo.agents.actor_critic import ActorCritic, flat_obs, joint_obs
 from marl_ppo.envs.world import Array, Outputs, WorldSpec
+from marl_ppo.errors import WorldError
 from marl_ppo.ppo.decisions import OpenDecisions
 
 
@@ -55,14 +56,28 @@ class StepStore:
             return obs[0] if len(obs) == 1 else torch.cat(obs, dim=-1)
         return joint_obs(tuple({leaf: array[row, copies] for leaf, array in leaves.items()} for leaves in self.obs))
 
-    def seats_obs(self, group: int) -> Tensor:
-        """Every seat's obs, by flat index: [R * S, d]."""
-        return flat_obs({leaf: array.flatten(0, 2) for leaf, array in self.obs[group].items()})
+    def seats_obs(self, group: int, rows: Tensor | slice = slice(None)) -> Tensor:
+        """Seats' obs by flat index, all or those of `rows` (int64 [B]): float32 [R * S, d] or [B, d]."""
+        return flat_obs({leaf: array.flatten(0, 2)[rows] for leaf, array in self.obs[group].items()})
 
     def begin(self) -> None:
         """Let the row after the last step become the first one."""
         for array in self._carried_on():
             array[1] = array[-1]
+
+    def require_finite(self) -> None:
+        """Raise a WorldError that names who was shown, or given, NaN or infinity: networks would never get over it."""
+        for group, rewards, leaves in zip(self.spec.groups, self.rewards, self.obs, strict=True):
+            for what, array in {"reward": rewards, **{f"obs {leaf!r}": array for leaf, array in leaves.items()}}.items():
+                # The sum is quick, and not finite if any of its parts is not; the other way round is looked at closely.
+                if array.is_floating_point() and not torch.isfinite(array.sum()):
+                    wrong = ~torch.isfinite(array.flatten(3) if array.dim() > 3 else array.unsqueeze(-1)).all(-1)
+                    for row, copy, agent in torch.nonzero(wrong)[:1].tolist():
+                        value = array[row, copy, agent].tolist()
+                        raise WorldError(
+                            f"world {self.spec.id!r} gave {group.agents[agent]} of copy {copy} the {what} {value} at step "
+                            f"{row - 1} of a rollout; nothing can be learned from what is not finite"
+                        )
 
     def keep(self, group: int, rows: Tensor, seats: Tensor) -> None:
         """Copy what the seats (int64 [B]) saw at the flat indices `rows` (int64 [B]) into row 0."""

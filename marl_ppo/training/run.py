@@ -1,11 +1,10 @@
-"""A training run as a folder: runs/NAME/{config.toml, metrics.jsonl, tensorboard/, checkpoints/, summary.json, curve.png}.
+"""A training run as a folder: runs/NAME/{config.toml, metrics.jsonl, tensorboard/, checkpoints/, others/, summary.json}.
 
 `metrics.jsonl`, one line per update, is the record; everything else shown is a view of it. Resuming cuts it back to the
 checkpoint, so that the record of a resumed run is that of one never interrupted.
 """
 
-import json
-import math
+import importlib.util
 import os
 import signal
 import time
@@ -15,20 +14,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from gymnasium import spaces
-
-from marl_ppo.envs.world import Group, WorldSpec
-from marl_ppo.errors import ConfigError, FileFormatError
+from marl_ppo.envs.world import WorldSpec
+from marl_ppo.errors import ConfigError
 from marl_ppo.play.seating import Player
-from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint, set_newer_aside
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.guards import Guards
-from marl_ppo.training.players import RUNS, find_player
-from marl_ppo.training.setup import world_from
+from marl_ppo.training.players import RUNS, UNTRAINED, copy_player, find_player, find_trained
+from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
+from marl_ppo.training.setup import spec_of
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
+CONFIG, CHECKPOINTS, OTHERS = "config.toml", "checkpoints", "others"
 Stopped = Literal["budget", "time", "interrupted"]
 """why a run ended: its steps or its minutes are used up, or somebody pressed Ctrl-C"""
 
@@ -77,12 +76,20 @@ def new_run_folder(config: TrainConfig, name: str | None = None) -> Path:
 
 
 def train(config: TrainConfig, folder: Path | None = None, listener: RunListener | None = None) -> RunResult:
-    """Train from the start, in `folder` (runs/WORLD-n if not given). Ctrl-C ends the run after the update, saved."""
-    if folder is not None and (folder / "config.toml").exists():
+    """Train from the start, in `folder` (runs/WORLD-n if not given). Ctrl-C ends the run after the update, saved.
+
+    A trained player among the others is copied to `folder`/others: it stays what it is now, whatever becomes of its run.
+    """
+    if folder is not None and (folder / CONFIG).exists():
         raise _taken(folder)
-    with Trainer(config, _others(config)) as trainer:
+    frozen = _frozen_teams(config)
+    source = find_trained(config.others) if frozen and config.others not in UNTRAINED else None
+    with Trainer(config, _others(config, frozen, config.others if source is None else str(source))) as trainer:
         folder = _claim(folder, trainer.config)
-        return _drive(trainer, folder, listener or RunListener())
+        with _alone(folder):
+            if source is not None:
+                copy_player(source, folder / OTHERS)
+            return _drive(trainer, folder, listener or RunListener())
 
 
 def resume(
@@ -92,34 +99,28 @@ def resume(
     minutes: float | None = None,
     checkpoint: Path | None = None,
 ) -> RunResult:
-    """Go on from a run's newest checkpoint, or from `checkpoint`, as if it had never stopped."""
-    config = load_config(folder / "config.toml")
+    """Go on from a run's newest checkpoint, or from `checkpoint`, as if it had never stopped.
+
+    Worlds that cannot be saved in the middle of an episode begin new ones, which `listener` is told. Checkpoints newer
+    than `checkpoint` are set aside as checkpoints/abandoned-UPDATE.
+    """
+    config = load_config(folder / CONFIG)
     if minutes is not None:
         config = replace(config, minutes=minutes)
-    saved = list_checkpoints(folder / "checkpoints")
-    if checkpoint is None and not saved:
-        raise ConfigError(f"{folder} has no checkpoint to go on from; start it again with its config.toml")
-    with Trainer(config, _others(config)) as trainer:
-        trainer.restore(load_checkpoint(checkpoint or saved[-1]))
-        _cut_metrics(folder / "metrics.jsonl", trainer.update)
-        return _drive(trainer, folder, listener or RunListener())
-
-
-def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The run's record, one mapping per update; a last line that is still being written is left out.
-
-    Raises FileFormatError with the line that is damaged.
-    """
-    file = folder / "metrics.jsonl"
-    lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
-    record = []
-    for number, line in enumerate(lines, start=1):
-        if line.endswith("\n"):
-            try:
-                record.append(json.loads(line))
-            except ValueError as error:
-                raise FileFormatError(f"{file} is damaged in line {number}: {error}") from error
-    return record
+    listener = listener or RunListener()
+    with _alone(folder):
+        saved = list_checkpoints(folder / CHECKPOINTS)
+        if checkpoint is None and not saved:
+            raise ConfigError(f"{folder} has no checkpoint to go on from; start it again with its config.toml")
+        opponents = folder / OTHERS
+        others = _others(config, _frozen_teams(config), str(opponents) if opponents.is_dir() else config.others)
+        with Trainer(config, others) as trainer:
+            trainer.restore(load_checkpoint(checkpoint or saved[-1]))
+            set_newer_aside(folder / CHECKPOINTS, trainer.update)
+            cut_metrics(folder, trainer.update)
+            if "snapshot" not in trainer.setup.spec.capabilities:
+                listener.on_warning(config.world, "resume", "this world cannot be saved in mid-episode: new episodes begin")
+            return _drive(trainer, folder, listener)
 
 
 def _claim(wanted: Path | None, config: TrainConfig) -> Path:
@@ -128,12 +129,12 @@ def _claim(wanted: Path | None, config: TrainConfig) -> Path:
         folder = wanted or new_run_folder(config)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            (folder / "config.toml").touch(exist_ok=False)
+            (folder / CONFIG).touch(exist_ok=False)
         except FileExistsError:
             if wanted is not None:
                 raise _taken(folder) from None
             continue
-        save_config(config, folder / "config.toml")
+        save_config(config, folder / CONFIG)
         return folder
 
 
@@ -143,21 +144,21 @@ def _taken(folder: Path) -> ConfigError:
 
 def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
     config = trainer.config
-    guards = {name: Guards.of_policy(_max_entropy(trainer, name)) for name in trainer.setup.learners}
+    guards = {name: Guards.of_policy(learner.skipped_steps) for name, learner in trainer.setup.learners.items()}
     run_guards = Guards.of_run(trainer.setup.spec)
     budget = _Budget(config)
     progress = _progress_so_far(trainer, folder)
     stopped: Stopped = "budget"
     with (
         _interruptible() as interrupted,
-        (folder / "metrics.jsonl").open("a", buffering=1) as record,
+        (folder / RECORD).open("a", buffering=1) as lines,
         TensorBoard(folder, resumed_at=trainer.steps) as board,
         _told(listener, config, trainer.update),
     ):
         while not trainer.finished:
             progress = trainer.train_once()
             line = {"update": progress.update, "steps": progress.steps, "seconds": progress.seconds, **progress.metrics}
-            record.write(json.dumps(line) + "\n")
+            lines.write(to_json(line) + "\n")
             board.write(progress)
             listener.on_update(progress)
             share = progress.update / config.num_updates
@@ -173,9 +174,9 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
                 stopped = "time"
             if stopped != "budget" or trainer.finished or budget.checkpoint_is_due(progress):
                 # The record first: a checkpoint must never be ahead of it.
-                record.flush()
-                os.fsync(record.fileno())
-                path = save_checkpoint(folder / "checkpoints", trainer.checkpoint(), keep=config.keep_checkpoints)
+                lines.flush()
+                os.fsync(lines.fileno())
+                path = save_checkpoint(folder / CHECKPOINTS, trainer.checkpoint(), keep=config.keep_checkpoints)
                 listener.on_checkpoint(path)
             if stopped != "budget":
                 break
@@ -245,33 +246,30 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _others(config: TrainConfig) -> Mapping[str, Player]:
-    """Who plays the teams that do not learn."""
-    spec = world_from(config, 1).spec
-    frozen = [team for team in spec.teams if config.learn and team not in config.learn]
-    return dict.fromkeys(frozen, find_player(config.others, spec)) if frozen else {}
+def _frozen_teams(config: TrainConfig) -> list[str]:
+    """The teams that do not learn."""
+    return [team for team in spec_of(config).teams if team not in config.learn] if config.learn else []
 
 
-def _max_entropy(trainer: Trainer, name: str) -> float:
-    experience = trainer.setup.students[name].experience
-    return max_entropy(trainer.setup.spec.groups[experience.group])
+def _others(config: TrainConfig, teams: list[str], name: str) -> Mapping[str, Player]:
+    return dict.fromkeys(teams, find_player(name, spec_of(config))) if teams else {}
 
 
-def max_entropy(group: Group) -> float:
-    """Entropy in nats of the uniform policy; 0 for continuous actions, which have no most."""
-    if isinstance(group.action, spaces.Discrete):
-        return math.log(int(group.action.n))
-    if isinstance(group.action, spaces.MultiDiscrete):
-        return float(sum(math.log(n) for n in group.action.nvec))
-    return 0.0
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in the folder; where the system has no file locks, trust that none does."""
+    if importlib.util.find_spec("fcntl") is None:
+        yield
+        return
+    import fcntl
 
-
-def _cut_metrics(file: Path, update: int) -> None:
-    """Drop what was recorded after the checkpoint, a half-written last line included."""
-    lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
-    temporary = file.with_suffix(".cut")
-    temporary.write_text("".join(lines[:update]))
-    temporary.replace(file)
+    with (folder / CONFIG).open() as held:
+        try:
+            # The system lets go of it however the process ends.
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"{folder} is being trained by another process; wait until it ends, or stop it") from error
+        yield
 
 
 def _write_summary(result: RunResult, config: TrainConfig) -> None:
@@ -285,7 +283,7 @@ def _write_summary(result: RunResult, config: TrainConfig) -> None:
         "seconds": progress.seconds,
         "last": dict(progress.metrics),
     }
-    (result.folder / "summary.json").write_text(json.dumps(summary, indent=2))
+    (result.folder / "summary.json").write_text(to_json(summary, indent=2))
 
 
 def _plain(world: str) -> str:

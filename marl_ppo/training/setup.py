@@ -89,6 +89,13 @@ def world_from(config: TrainConfig, num_envs: int) -> World:
     return make_world(config.world, num_envs=num_envs, **settings)
 
 
+def spec_of(config: TrainConfig) -> WorldSpec:
+    """What the world a run trains on is, of a copy made and closed for the purpose."""
+    world = world_from(config, 1)
+    world.close()
+    return world.spec
+
+
 def learning_agents(spec: WorldSpec, config: TrainConfig) -> dict[str, str]:
     """Agent → name of the policy that learns to play it: its group's, or its own where nothing is shared."""
     if unknown := set(config.learn) - set(spec.teams):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from marl_ppo.training.run import read_metrics
+from marl_ppo.training.record import read_metrics
 
 SPREAD = "pettingzoo:mpe2.simple_spread_v3"
 RUN = Path("runs/pettingzoo-mpe2-simple_spread_v3-1")

@@ -8,7 +8,7 @@ import pytest
 
 from marl_ppo.training.config import PPOConfig
 from marl_ppo.training.config_file import load_config, preset
-from marl_ppo.training.run import read_metrics
+from marl_ppo.training.record import read_metrics
 
 
 def test_a_run_is_trained_and_the_last_lines_name_the_next_two_commands(marl_ppo: Any, small: tuple[str, ...]) -> None:

@@ -26,6 +26,7 @@ def healthy(**symptoms: float) -> dict[str, float]:
         "ratio_max": 1.5,
         "clipfrac": 0.1,
         "entropy": 1.2,
+        "max_entropy": float(np.log(5)),
         "explained_variance": 0.6,
         "actor_grad_norm": 0.3,
         "critic_grad_norm": 0.5,
@@ -63,7 +64,7 @@ def test_a_policy_that_moves_as_it_should_is_not_told() -> None:
 
 def test_a_policy_that_stops_exploring_early_is_told() -> None:
     """Five choices: log 5 = 1.609 nats at most, of which 5 % are .0805; told until 30 % of the budget."""
-    guard = entropy_collapse(max_entropy=float(np.log(5)))
+    guard = entropy_collapse()
 
     assert "the policy stopped exploring (entropy 0.080): raise ppo.ent-coef" in str(guard(healthy(entropy=0.0804), 0.29))
     assert guard(healthy(entropy=0.0806), 0.29) is None
@@ -72,7 +73,15 @@ def test_a_policy_that_stops_exploring_early_is_told() -> None:
 
 def test_entropy_of_continuous_actions_has_no_most_to_compare_with() -> None:
     """It may be negative in a healthy training."""
-    assert entropy_collapse(max_entropy=0.0)(healthy(entropy=-3.0), 0.1) is None
+    assert entropy_collapse()(healthy(entropy=-3.0, max_entropy=-np.inf), 0.1) is None
+
+
+def test_steps_skipped_before_a_run_was_resumed_are_not_told_again() -> None:
+    """Three before; a fourth is news."""
+    guard = gradient_explosion(skipped_steps=3)
+
+    assert guard(healthy(skipped_steps=3.0), 0.5) is None
+    assert "1 gradient steps were not finite" in str(guard(healthy(skipped_steps=4.0), 0.5))
 
 
 def test_a_critic_worse_than_a_constant_for_twenty_updates_is_told() -> None:
@@ -171,7 +180,7 @@ def test_an_update_without_finished_episodes_says_nothing_of_the_task() -> None:
 
 def test_an_alarm_is_raised_once_until_its_sign_has_gone() -> None:
     """Ill, ill, well, ill: told twice, each time by the guard's name; well-being and other guards' names are not told."""
-    guards = Guards.of_policy(max_entropy=1.6)
+    guards = Guards.of_policy()
     ill = healthy(clipfrac=0.9)
     told = [list(guards.look(metrics, 0.5)) for metrics in (ill, ill, healthy(), ill)]
 
@@ -180,7 +189,7 @@ def test_an_alarm_is_raised_once_until_its_sign_has_gone() -> None:
 
 def test_a_policy_has_these_guards() -> None:
     """All at once: each of them is there."""
-    guards = Guards.of_policy(max_entropy=1.6)
+    guards = Guards.of_policy()
     ill = healthy(clipfrac=0.9, entropy=0.01, explained_variance=-1.0, skipped_steps=1.0)
     told = guards.look(ill, 0.1).keys()
     for _ in range(19):

@@ -19,7 +19,8 @@ import pytest
 from marl_ppo.training.checkpoint import list_checkpoints, read_meta
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import save_config
-from marl_ppo.training.run import read_metrics, resume, train
+from marl_ppo.training.record import read_metrics
+from marl_ppo.training.run import resume, train
 
 SCRIPT = Path(__file__).with_name("training_process.py")
 ARMED_AT = 4

@@ -10,7 +10,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from marl_ppo.envs import make_world
 from marl_ppo.training import tensorboard
 from marl_ppo.training.guards import Guards
-from marl_ppo.training.run import read_metrics, resume, train
+from marl_ppo.training.record import read_metrics
+from marl_ppo.training.run import resume, train
 
 DOCS = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
 COUNTERS = ("update", "steps", "seconds")
@@ -95,7 +96,7 @@ def test_every_metric_of_a_run_is_explained_and_every_explained_one_is_there(
 
 def test_every_alarm_is_named_where_metrics_are_explained() -> None:
     """What a warning is called must lead somewhere."""
-    named = [*Guards.of_policy(max_entropy=1.0)._guards, *Guards.of_run(make_world("spread").spec)._guards]
+    named = [*Guards.of_policy()._guards, *Guards.of_run(make_world("spread").spec)._guards]
 
     assert len(named) == 5
     assert all(name in " ".join(DOCS.split()) for name in named)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import preset
-from marl_ppo.training.run import read_metrics, train
+from marl_ppo.training.record import read_metrics
+from marl_ppo.training.run import train
 
 SPREAD = "pettingzoo:mpe2.simple_spread_v3"
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from marl_ppo.envs import registry
-from marl_ppo.training.run import RunListener, read_metrics, train
+from marl_ppo.training.record import read_metrics
+from marl_ppo.training.run import RunListener, train
 
 
 class Warnings(RunListener):

@@ -11,7 +11,8 @@ from marl_ppo.errors import ConfigError, FileFormatError
 from marl_ppo.training.checkpoint import list_checkpoints, read_meta
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
-from marl_ppo.training.run import RunListener, new_run_folder, read_metrics, resume, train
+from marl_ppo.training.record import read_metrics
+from marl_ppo.training.run import RunListener, new_run_folder, resume, train
 from marl_ppo.training.trainer import Progress
 
 Small = Callable[..., TrainConfig]

@@ -37,4 +37,4 @@ def weights(trainer: Trainer, name: str) -> torch.Tensor:
 
 
 def test_no_alarm_is_raised_where_nothing_was_learned() -> None:
-    assert Guards.of_policy(max_entropy=1.0).look({"decisions": 0.0}, progress=0.5) == {}
+    assert Guards.of_policy().look({"decisions": 0.0}, progress=0.5) == {}

@@ -97,7 +97,9 @@ def observe_adversary(where: Array, bodies: Bodies, obs: tuple[Array, ...], stat
         k = _put_landmarks(adversary, n, 0, 0, position, num_agents, 0)
         _put_others(adversary, n, 0, k, position, num_agents, 0)
         for a in range(1, num_agents):
-            k = _put_relative(agents, n, a - 1, 0, position, num_agents + goal[n, 0], a)
+            target = num_agents + goal[n, 0]
+            dx, dy = position[n, target, 0] - position[n, a, 0], position[n, target, 1] - position[n, a, 1]
+            k = _put(agents, n, a - 1, 0, dx, dy)
             k = _put_landmarks(agents, n, a - 1, k, position, num_agents, a)
             _put_others(agents, n, a - 1, k, position, num_agents, a)
         _write_state(n, bodies, state)
@@ -141,24 +143,20 @@ def _put(out: Array, n: int, a: int, k: int, x: float, y: float) -> int:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _put_relative(out: Array, n: int, a: int, k: int, position: Array, body: int, viewer: int) -> int:
-    out[n, a, k] = position[n, body, 0] - position[n, viewer, 0]
-    out[n, a, k + 1] = position[n, body, 1] - position[n, viewer, 1]
-    return k + 2
-
-
-@njit(cache=True, nogil=True, inline="always")
 def _put_landmarks(out: Array, n: int, a: int, k: int, position: Array, num_agents: int, viewer: int) -> int:
+    # Read once: the compiler cannot know that writing obs leaves positions as they are.
+    x, y = position[n, viewer, 0], position[n, viewer, 1]
     for e in range(num_agents, position.shape[1]):
-        k = _put_relative(out, n, a, k, position, e, viewer)
+        k = _put(out, n, a, k, position[n, e, 0] - x, position[n, e, 1] - y)
     return k
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _put_others(out: Array, n: int, a: int, k: int, position: Array, num_agents: int, viewer: int) -> int:
+    x, y = position[n, viewer, 0], position[n, viewer, 1]
     for b in range(num_agents):
         if b != viewer:
-            k = _put_relative(out, n, a, k, position, b, viewer)
+            k = _put(out, n, a, k, position[n, b, 0] - x, position[n, b, 1] - y)
     return k
 
 

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from marl_ppo.agents.distributions import FORBIDDEN_LOGIT
 from marl_ppo.training.fused.inputs import Inputs, gather
 from marl_ppo.training.fused.math32 import exp, log
 from marl_ppo.training.fused.mlp import Array, FusedMLP, Net, backward, forward, take_gradient
 from marl_ppo.training.fused.tile import LANES
 
-FORBIDDEN_LOGIT = np.float32(-1e10)
+_FORBIDDEN = np.float32(FORBIDDEN_LOGIT)
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _Sums = tuple[Any, Any, Any, Any, Any, Any]  # the numbers of ActorStats, float64
 _BELOW_ONE = np.float32(1 - np.finfo(np.float32).eps)
@@ -202,6 +203,8 @@ def _act(net: Net, inputs: Inputs, mask: Array, noise: Array, actions: Array, lo
             # Kept below the total, which a product of two floats could otherwise reach.
             threshold = noise[begin + r] * (total * _BELOW_ONE)
             cumulated = _ZERO
+            # What stays where the network gives NaN: an action all the same, with a logprob that shows it.
+            actions[begin + r], logprob[begin + r] = choices - 1, logprobs[choices - 1, r]
             for k in range(choices):
                 cumulated += probs[k, r]
                 if probs[k, r] > 0 and cumulated > threshold:
@@ -223,7 +226,7 @@ def _read_logits(net: Net, mask: Array, block: Array, logits: Array) -> None:
         for r in range(len(block)):
             for k in range(choices):
                 if not mask[block[r], k]:
-                    logits[k, r] = FORBIDDEN_LOGIT
+                    logits[k, r] = _FORBIDDEN
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

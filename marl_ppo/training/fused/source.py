@@ -80,9 +80,7 @@ class FusedGradients:
             returns, values = _by_unit(targets.returns, batch), _by_unit(targets.values, batch)
             valid = nothing.astype(bool)
             if not batch.dense:
-                is_valid = torch.zeros(len(batch.returns), dtype=torch.bool)
-                is_valid[batch.valid_rows] = True
-                valid = _by_unit(is_valid, batch).numpy()
+                valid = _by_unit(batch.is_decision, batch).numpy()
         clips = loss.value_clip is not None
         self._critic_batch = CriticBatch(
             inputs=inputs, returns=returns.numpy(), old_values=values.numpy() if clips else nothing, valid=valid
