@@ -18,9 +18,15 @@ UNUSED_DAYS = 30
 
 def use_own_folder() -> None:
     """Name the folder to numba, unless the user has named one. To be called before kernels are defined."""
-    if VARIABLE in os.environ:
+    try:
+        base = _base()
+    except RuntimeError:  # a user without a home: numba finds a place of its own
         return
-    folder = _base() / f"kernels-{_stamp()}"
+    named = os.environ.get(VARIABLE)
+    # A folder of ours was named by the process that started this one, maybe of sources that have changed since.
+    if named is not None and not (Path(named).parent == base and Path(named).name.startswith("kernels-")):
+        return
+    folder = base / f"kernels-{_stamp()}"
     os.environ[VARIABLE] = str(folder)
     if "numba" in sys.modules:  # it has read the environment already
         sys.modules["numba"].config.CACHE_DIR = str(folder)

@@ -119,3 +119,11 @@ def test_a_folder_is_warm_once_a_compiled_kernel_is_kept_in_it(tmp_path: Path, m
 
     assert not defined
     assert is_warm()
+
+
+def test_a_folder_of_ours_that_is_inherited_is_not_taken_over(sources: Path, tmp_path: Path) -> None:
+    """A notebook names the folder of the sources it began with; a command it starts may meet other ones."""
+    before = start(sources, tmp_path)
+    (sources / "helper.py").write_text("HALF = 0.5\n")
+
+    assert start(sources, tmp_path, NUMBA_CACHE_DIR=str(before)) == start(sources, tmp_path) != before

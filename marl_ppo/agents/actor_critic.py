@@ -12,7 +12,6 @@ agent; the others, and every critic with memory, run once per seat and are told 
 
 from typing import Literal
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from torch import Tensor, nn
@@ -23,6 +22,8 @@ from marl_ppo.agents.policy import Decision, Obs
 from marl_ppo.envs.world import ActionSpace, Group, WorldSpec
 from marl_ppo.errors import ConfigError
 
+AS_GOOD_AS_UNBOUNDED = 1e6
+"""bounds of actions so far out are not taken for a scale to explore at"""
 CriticKind = Literal["own", "joint", "state", "both"]
 
 
@@ -173,11 +174,14 @@ def _num_indices(group: Group, *, across_teams: bool = False) -> int:
 
 
 def _box_units(space: ActionSpace) -> tuple[Tensor, Tensor]:
-    """Centre and half width of each action dimension; (0, 1) where it is unbounded or not a Box."""
-    if not isinstance(space, spaces.Box) or not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+    """Centre and half width of each action dimension; (0, 1) where it is unbounded, as good as, or not a Box."""
+    if not isinstance(space, spaces.Box):
         return torch.zeros(1), torch.ones(1)
     low, high = torch.from_numpy(space.low), torch.from_numpy(space.high)
-    return (low + high) / 2, (high - low) / 2
+    bounded = (low.abs() < AS_GOOD_AS_UNBOUNDED) & (high.abs() < AS_GOOD_AS_UNBOUNDED)
+    half_width = torch.where(bounded, (high - low) / 2, 1.0)
+    # A dimension with just one value is left to be clipped to it.
+    return torch.where(bounded, (low + high) / 2, 0.0), torch.where(half_width > 0, half_width, 1.0)
 
 
 def _with_index(x: Tensor, index: Tensor, count: int) -> Tensor:

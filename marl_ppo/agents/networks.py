@@ -28,7 +28,8 @@ class NetworkConfig:
     memory: Literal["none", "gru"] = "none"
     """gru: the last hidden layer remembers what the seat saw at its earlier decisions"""
     agent_index: bool = True
-    """append the agent's number inside its team, one-hot, so that agents that share weights can differ"""
+    """show the actor its agent's number inside its team, one-hot, so that agents that share weights can differ; a critic
+    that runs once per seat is always shown one"""
     precision: Literal["float32", "bf16"] = "float32"
     """of the trunks' matrix products; heads, losses and optimiser stay float32"""
 

@@ -1,13 +1,18 @@
 """What the verbs share: words before the flags, world settings written as name=value, and which world a player plays."""
 
+import contextlib
 import tomllib
 from typing import Any
 
-from marl_ppo.envs.registry import make_world
+import tyro
+
+from marl_ppo.envs.registry import PETTINGZOO_PREFIX, RESERVED, make_world
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
 from marl_ppo.training.players import UNTRAINED, find_trained, newest_run, trained_config
 
+COPIES, ENV_COPIES = 1000, 50
+"""stepped together in an evaluation: of a world, and of an installed env, each of which costs memory and open files"""
 Settings = dict[str, str | int | float | bool]
 
 
@@ -32,11 +37,30 @@ def parse_setting(word: str) -> tuple[str, Any]:
     name, _, text = word.partition("=")
     if not name:
         raise ConfigError(f"{word!r} is not a world setting; write name=value, such as agents=5")
+    if name in RESERVED:
+        raise ConfigError(
+            f"{name} is no setting of a world; write --{name.replace('_', '-')} {text}, or the world's name alone"
+        )
+    if text in ("True", "False"):
+        return name, text == "True"
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
+        with contextlib.suppress(ValueError):
+            return name, float(text)
         return name, text
     return name, value if isinstance(value, str | int | float | bool) else text
+
+
+def parse_flags(kind: Any, flags: list[str], prog: str, *, default: Any = None) -> Any:
+    """The dataclass `kind` from flags. Raises ConfigError for words among them; for wrong flags tyro says what is wrong."""
+    given = {} if default is None else {"default": default}
+    known, left = tyro.cli(kind, args=flags, prog=prog, return_unknown_args=True, **given)
+    if left and not any(word.startswith("-") for word in left):
+        raise ConfigError(
+            f"{' '.join(left)!r} stands behind the flags; names and world settings come before them: {prog} [flags]"
+        )
+    return tyro.cli(kind, args=flags, prog=prog, **given) if left else known
 
 
 def one_word(words: list[str]) -> str | None:
@@ -46,8 +70,10 @@ def one_word(words: list[str]) -> str | None:
     return words[0] if words else None
 
 
-def world_of(player: str | None, world: str | None, settings: Settings, num_envs: int) -> tuple[World, str]:
-    """The world a player is to play, and the player's name: the newest run if there is none.
+def world_of(
+    player: str | None, world: str | None, settings: Settings, episodes: int, num_envs: int | None = None
+) -> tuple[World, str]:
+    """The world a player is to play, in as many copies as suit it, and the player's name: the newest run if there is none.
 
     The settings a player was trained with hold for its own world only, and `settings` go over them.
     """
@@ -61,4 +87,5 @@ def world_of(player: str | None, world: str | None, settings: Settings, num_envs
         if world is None or world == config.world:
             world, settings = config.world, {**config.world_config, **settings}
     given: dict[str, Any] = dict(settings)
-    return make_world(world, num_envs=num_envs, **given), player
+    copies = num_envs or (ENV_COPIES if world.startswith(PETTINGZOO_PREFIX) else COPIES)
+    return make_world(world, num_envs=min(copies, episodes), **given), player

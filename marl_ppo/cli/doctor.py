@@ -29,6 +29,9 @@ def _packages() -> list[str]:
     missing = []
     for name in (re.split(r"[^\w.-]", requirement)[0] for requirement in required):
         found = _version(name)
+        if found is None and name == "pygame-ce" and (plain := _version("pygame")):
+            print(f"  pygame {plain}, which does as well as pygame-ce")
+            continue
         if found is None:
             missing.append(name)
         print(f"  {name} {found}" if found else f"! {name} is not installed: pip install {name}")

@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import tyro
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 
-from marl_ppo.cli.arguments import one_word, split_words, world_of
+from marl_ppo.cli.arguments import one_word, parse_flags, split_words, world_of
 from marl_ppo.envs.world import World, WorldSpec
-from marl_ppo.errors import ConfigError
+from marl_ppo.errors import ConfigError, MarlPPOError
 from marl_ppo.evaluation.evaluate import Evaluation, evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
 from marl_ppo.play.seating import Player, playable_teams
@@ -30,14 +30,15 @@ class EvaluateFlags:
     """world to play; if not given, the one PLAYER was trained on"""
     team: str | None = None
     """the team to measure; in turn all that PLAYER plays if not given"""
-    against: str = "scripted"
-    """who plays the other teams: scripted, random or a trained player"""
+    against: str | None = None
+    """who plays the other teams, sampling its actions: scripted, random or a trained player; if not given, the script,
+    or where there is none PLAYER itself"""
     episodes: int = 10_000
     """held-out episodes"""
     seed: int = 0
     """of the held-out episodes"""
-    num_envs: int = 1000
-    """copies stepped together; changes speed only"""
+    num_envs: int | None = None
+    """copies stepped together; if not given, 1000, or 50 of an installed env, of which each copy costs memory"""
     json: Path | None = None
     """write the results here"""
 
@@ -45,21 +46,32 @@ class EvaluateFlags:
 def main(arguments: list[str]) -> None:
     """Measure greedy and stochastic play beside the random and the scripted player."""
     words, settings, flags = split_words(arguments)
-    command = tyro.cli(EvaluateFlags, args=flags, prog="marl-ppo evaluate PLAYER")
-    if command.episodes < 1:
-        raise ConfigError(f"episodes must be at least 1, got {command.episodes}")
-    world, name = world_of(one_word(words), command.world, settings, min(command.num_envs, command.episodes))
+    command = parse_flags(EvaluateFlags, flags, "marl-ppo evaluate PLAYER")
+    for flag, number in (("episodes", command.episodes), ("num_envs", command.num_envs)):
+        if number is not None and number < 1:
+            raise ConfigError(f"{flag} must be at least 1, got {number}")
+    if command.json is not None and command.json.is_dir():
+        raise ConfigError(f"{command.json} is a folder; name the file to write")
+    world, name = world_of(one_word(words), command.world, settings, command.episodes, command.num_envs)
+    if command.against is not None and len(world.spec.teams) == 1:
+        raise ConfigError(f"world {world.spec.id!r} has one team, so nobody plays against it; leave out --against")
     console = Console()
     variants = _variants(name, world)
+    opponent = _opponent(command.against, world.spec, name)
     teams = {}
     for team in _teams(world.spec, variants[0][1], command.team):
         results = {}
         for label, player in variants:
-            with console.status(f"{team}, {label}: {command.episodes:,} episodes of {world.spec.id}"):
-                lineup = _lineup(world.spec, player, team, command.against)
-                results[label] = evaluate(world, lineup, episodes=command.episodes, seed=command.seed)
+            about = f"{team}, {label}: {{:,}} of {command.episodes:,} episodes of {world.spec.id}"
+            with console.status(about.format(0)) as status:
+
+                def show(done: int, status: Status = status, about: str = about) -> None:
+                    status.update(about.format(done))
+
+                lineup = [player if other == team else opponent for other in world.spec.teams]
+                results[label] = evaluate(world, lineup, episodes=command.episodes, seed=command.seed, on_progress=show)
         teams[team] = _report(results, team)
-        against = f", team {team} against {command.against}" if len(world.spec.teams) > 1 else ""
+        against = f", team {team} against {opponent.name}" if len(world.spec.teams) > 1 else ""
         about = f"{world.spec.id}: {name}, {command.episodes:,} held-out episodes, seed {command.seed}{against}"
         console.print(about, highlight=False)
         console.print(_table(teams[team], team))
@@ -71,7 +83,7 @@ def main(arguments: list[str]) -> None:
             "config": dict(world.spec.config),
             "episodes": command.episodes,
             "seed": command.seed,
-            "against": command.against if len(world.spec.teams) > 1 else None,
+            "against": opponent.name if len(world.spec.teams) > 1 else None,
             "teams": teams,
         }
         command.json.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +98,7 @@ def _variants(name: str, world: World) -> list[tuple[str, Player]]:
     for anchor in ("random", "scripted"):
         try:
             found.append((anchor, find_player(anchor, world.spec, greedy=True)))
-        except LookupError:  # a world without a script has no upper anchor
+        except MarlPPOError:  # no script, or none for so many agents; no random play in an unbounded space
             continue
     return found
 
@@ -101,8 +113,14 @@ def _teams(spec: WorldSpec, player: Player, wanted: str | None) -> list[str]:
     return [wanted]
 
 
-def _lineup(spec: WorldSpec, player: Player, team: str, against: str) -> list[Player]:
-    return [player if other == team else find_player(against, spec) for other in spec.teams]
+def _opponent(wanted: str | None, spec: WorldSpec, name: str) -> Player:
+    """Who plays the teams that are not measured."""
+    if wanted is not None:
+        return find_player(wanted, spec)
+    try:
+        return find_player("scripted", spec)
+    except MarlPPOError:
+        return find_player(name, spec)
 
 
 def _report(results: dict[str, Evaluation], team: str) -> dict[str, Any]:

@@ -54,6 +54,10 @@ def _run(arguments: list[str]) -> None:
         importlib.import_module(f"marl_ppo.cli.{verb}").main(rest)
     except MarlPPOError as error:
         _fail(str(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "marl_ppo":
+            raise
+        _fail(f"the package {error.name!r} is missing; `marl-ppo doctor` says what else is, and how to install it")
     except OSError as error:
         if error.filename is None:  # not about a file of the user's: a closed pipe, or a fault of ours
             raise

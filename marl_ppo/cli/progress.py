@@ -3,6 +3,7 @@
 import math
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -21,12 +22,20 @@ from marl_ppo.training.setup import world_from
 ANCHOR_EPISODES = 200
 
 
+class Anchors(NamedTuple):
+    """Mean returns of the team that learns, when others play it."""
+
+    team: str
+    random: float
+    script: float
+
+
 class ProgressBar(RunListener):
     """One line that moves, and a line for each warning."""
 
     def __init__(self) -> None:
         self._console = Console()
-        self._anchors: tuple[float, float] | None = None
+        self._anchors: Anchors | None = None
         self._returns: dict[str, float] = {}
         """team → training return, smoothed"""
         self._bar = Progress(
@@ -55,9 +64,9 @@ class ProgressBar(RunListener):
         self._bar.start()
         self._anchors = _anchors(config)
         if self._anchors is not None:
-            random, script = self._anchors
+            team, random, script = self._anchors
             self._bar.console.print(
-                f"Skill: random play ({random:.2f}) is 0 %, our script ({script:.2f}) is 100 %.", highlight=False
+                f"Skill of {team}: random play ({random:.2f}) is 0 %, our script ({script:.2f}) is 100 %.", highlight=False
             )
 
     def on_update(self, progress: trainer.Progress) -> None:
@@ -94,22 +103,27 @@ class ProgressBar(RunListener):
     def _level(self) -> str:
         if self._anchors is None:
             return ""
-        random, script = self._anchors
-        (value,) = self._returns.values()
-        skill = normalized_skill(value, random=random, reference=script)
+        team, random, script = self._anchors
+        skill = normalized_skill(self._returns[team], random=random, reference=script)
         return "" if math.isnan(skill) else f" (skill {100 * skill:.0f} %)"
 
 
-def _anchors(config: TrainConfig) -> tuple[float, float] | None:
-    """Mean return of the random and the scripted player, in worlds with one team; None elsewhere."""
+def _anchors(config: TrainConfig) -> Anchors | None:
+    """Where one team learns, and the others stay as they are; None elsewhere."""
     if config.world.startswith(PETTINGZOO_PREFIX):  # no scripts there, and slow to make
         return None
     world = world_from(config, 50)
-    if len(world.spec.teams) != 1:
+    teams = world.spec.teams
+    learning = config.learn or teams
+    if len(learning) != 1:
         return None
+    place = teams.index(learning[0])
+    means = []
     try:
-        players = [find_player(name, world.spec) for name in ("random", "scripted")]
+        for name in ("random", "scripted"):
+            player = find_player(name, world.spec)
+            lineup = [player if t == place else find_player(config.others, world.spec) for t in range(len(teams))]
+            means.append(float(evaluate(world, lineup, episodes=ANCHOR_EPISODES).returns[:, place].mean()))
     except MarlPPOError:
         return None
-    means = [float(evaluate(world, [player], episodes=ANCHOR_EPISODES).returns.mean()) for player in players]
-    return means[0], means[1]
+    return Anchors(learning[0], *means)

@@ -12,6 +12,7 @@ from marl_ppo.envs.seeds import stream
 from marl_ppo.errors import ConfigError, MarlPPOError
 from marl_ppo.evaluation.statistics import interquartile_mean, probability_of_improvement, stratified_bootstrap
 from marl_ppo.training.checkpoint import list_checkpoints
+from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config
 from marl_ppo.training.curve import plot_runs
 from marl_ppo.training.players import RUNS, run_folders
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> None:
 def _list() -> None:
     table = Table("run", "world", "seed", "steps", "seconds", "return", "checkpoints", box=None, pad_edge=False)
     unreadable = []
-    for file in sorted(RUNS.glob("**/config.toml")):
+    for file in sorted([*RUNS.glob("*/config.toml"), *RUNS.glob("*/seed-*/config.toml")]):
         folder = file.parent
         try:
             config, record = load_config(file), read_metrics(folder)
@@ -83,6 +84,9 @@ def _compare(groups: dict[str, list[Path]]) -> None:
     teams = list(scores[first][0])
     if any(run.keys() != set(teams) for runs in scores.values() for run in runs):
         raise ConfigError(f"runs can be compared in worlds with the same teams only; {first} has {', '.join(teams)}")
+    tasks = {str((config.world, config.world_config)) for runs in groups.values() for config in map(_config, runs)}
+    if len(tasks) > 1:
+        print("These runs learned different tasks, so that their returns do not compare: " + "; ".join(sorted(tasks)))
     table = Table(
         "run",
         "seeds",
@@ -112,6 +116,10 @@ def _compare(groups: dict[str, list[Path]]) -> None:
     if min(map(len, scores.values())) < 5:
         print("Fewer than five seeds: a hint, not a result. `marl-ppo train WORLD --seeds 0-9` trains ten.")
     print(f"Wrote {plot_runs(groups, RUNS / 'compare.png')}.")
+
+
+def _config(run: Path) -> TrainConfig:
+    return load_config(run / "config.toml")
 
 
 def _final_returns(run: Path) -> dict[str, float]:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import tyro
 
-from marl_ppo.cli.arguments import split_words
+from marl_ppo.cli.arguments import parse_flags, split_words
 from marl_ppo.cli.progress import ProgressBar
 from marl_ppo.errors import ConfigError
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, preset
 from marl_ppo.training.curve import plot_runs
-from marl_ppo.training.players import run_folders
+from marl_ppo.training.players import RUNS, run_folders
 from marl_ppo.training.run import RunResult, new_run_folder, resume, train
 
 
@@ -48,9 +48,9 @@ def main(arguments: list[str]) -> None:
     """Train or resume."""
     words, world_config, flags = split_words(arguments)
     if _value_of("--resume", flags) is not None:
-        if words:
-            raise ConfigError(f"--resume goes on with a run as it was set up; leave out {' '.join(words)!r}")
-        _resume(tyro.cli(ResumeFlags, args=flags, prog="marl-ppo train"))
+        if extra := [*words, *(f"{name}={value}" for name, value in world_config.items())]:
+            raise ConfigError(f"--resume goes on with a run as it was set up; leave out {' '.join(extra)!r}")
+        _resume(parse_flags(ResumeFlags, flags, "marl-ppo train"))
         return
     if len(words) != 1:
         if set(flags) & {"-h", "--help"}:
@@ -61,18 +61,20 @@ def main(arguments: list[str]) -> None:
             )
     base = preset(words[0])
     file = _value_of("--config", flags)
-    if file is not None:
+    if file:
         base = load_config(Path(file), over=base)
         if base.world != words[0]:
             raise ConfigError(f"{file} holds settings for world {base.world!r}; leave out its `world`, or train on that one")
     base = replace(base, world_config={**base.world_config, **world_config})
-    command = tyro.cli(TrainFlags, args=flags, prog="marl-ppo train WORLD", default=TrainFlags(settings=base))
+    command = parse_flags(TrainFlags, flags, "marl-ppo train WORLD", default=TrainFlags(settings=base))
     if command.seeds is None:
         folder = None if command.name is None else new_run_folder(command.settings, command.name)
         _report([train(command.settings, folder, ProgressBar())])
         return
     seeds = parse_seeds(command.seeds)
-    group = new_run_folder(command.settings, command.name)
+    if _value_of("--seed", flags) is not None:
+        raise ConfigError("--seeds says which seeds to train; leave out --seed")
+    group = _group_folder(command.settings, command.name, seeds)
     results = []
     for seed in seeds:
         results.append(train(replace(command.settings, seed=seed), group / f"seed-{seed}", ProgressBar()))
@@ -80,6 +82,18 @@ def main(arguments: list[str]) -> None:
             break
     _report(results)
     print(f"Plot all seeds:  marl-ppo run plot {group}")
+
+
+def _group_folder(settings: TrainConfig, name: str | None, seeds: list[int]) -> Path:
+    """A new folder, or that of a group which has none of these seeds yet: an interrupted one can be completed."""
+    group = RUNS / (name or "")
+    if name is None or not list(group.glob("seed-*/config.toml")):
+        return new_run_folder(settings, name)
+    if there := [folder for seed in seeds if (folder := group / f"seed-{seed}").exists()]:
+        raise ConfigError(
+            f"{there[0]} exists already; go on with it by `marl-ppo train --resume {there[0]}`, or leave it out of --seeds"
+        )
+    return group
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -1,11 +1,10 @@
 """`marl-ppo watch [PLAYER] [name=value ...]`: a window, or a gif where there is no screen."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
-from marl_ppo.cli.arguments import one_word, split_words, world_of
+from marl_ppo.cli.arguments import one_word, parse_flags, split_words, world_of
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array
 from marl_ppo.errors import CapabilityError, ConfigError
@@ -24,7 +23,7 @@ class WatchFlags:
     world: str | None = None
     """world to play; if not given, the one PLAYER was trained on"""
     against: str = "scripted"
-    """who plays the teams that PLAYER cannot play"""
+    """who plays the teams that PLAYER cannot play, taking its most probable actions"""
     stochastic: bool = False
     """sample actions instead of taking the most probable ones"""
     seed: int = 0
@@ -40,10 +39,10 @@ class WatchFlags:
 def main(arguments: list[str]) -> None:
     """Open the window or write the gif."""
     words, settings, flags = split_words(arguments)
-    command = tyro.cli(WatchFlags, args=flags, prog="marl-ppo watch PLAYER")
-    if command.seconds <= 0:
-        raise ConfigError(f"seconds must be positive, got {command.seconds}")
-    world, name = world_of(one_word(words), command.world, settings, num_envs=1)
+    command = parse_flags(WatchFlags, flags, "marl-ppo watch PLAYER")
+    if not 0 < command.seconds < math.inf:
+        raise ConfigError(f"seconds must be positive and finite, got {command.seconds}")
+    world, name = world_of(one_word(words), command.world, settings, episodes=1)
     spec = world.spec
     if "scene" not in spec.capabilities:
         raise CapabilityError(

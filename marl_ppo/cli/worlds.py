@@ -19,6 +19,8 @@ def main(arguments: list[str]) -> None:
     if flags or len(words) > 1:
         raise ConfigError(f"worlds takes one world at most, got {' '.join(arguments)!r}; usage: marl-ppo worlds [WORLD]")
     console = Console()
+    if settings and not words:
+        raise ConfigError(f"name a world before its settings, got {' '.join(arguments)!r}; usage: marl-ppo worlds [WORLD]")
     if not words:
         table = Table("world", "what it is about", box=None, pad_edge=False)
         for world in registered_worlds():
@@ -28,15 +30,20 @@ def main(arguments: list[str]) -> None:
         return
     given_settings: dict[str, Any] = dict(settings)
     spec = make_world(words[0], **given_settings).spec
-    limit = "no step limit" if spec.max_steps is None else f"at most {spec.max_steps} steps"
+    foreign = words[0].startswith(PETTINGZOO_PREFIX)
+    no_limit = "steps as many as the env says" if foreign else "no step limit"
+    limit = no_limit if spec.max_steps is None else f"at most {spec.max_steps} steps"
     console.print(f"[bold]{spec.id}[/bold] version {spec.version}, {limit}, teams {list(spec.teams)}")
     for group in spec.groups:
         obs = ", ".join(f"{leaf} {box.shape}" for leaf, box in group.obs.items())
         console.print(f"  {group.name}: {', '.join(group.agents)}; obs {obs}; action {group.action}")
     for name, metric in spec.metrics.items():
-        console.print(f"  metric {name}: {metric.description} ({metric.low:g} to {metric.high:g})")
+        better = "higher" if metric.higher_is_better else "lower"
+        console.print(f"  metric {name}: {metric.description} ({metric.low:g} to {metric.high:g}, {better} is better)")
     for name, param in spec.params.items():
         console.print(f"  param {name}: {param.description} ({param.low:g} to {param.high:g}, {param.default:g})")
+    if spec.params:
+        console.print("  params are given at a reset: env.reset(options={'params': {...}}) or world.reset(seeds, params={...})")
     given = ", ".join(f"{name}={parameter.default}" for name, parameter in world_settings(words[0]).items())
-    passed_on = "whatever the env's parallel_env takes" if words[0].startswith(PETTINGZOO_PREFIX) else "none"
+    passed_on = "whatever the env's parallel_env takes" if foreign else "none"
     console.print(f"  settings: {given or passed_on}")

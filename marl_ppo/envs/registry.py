@@ -26,6 +26,9 @@ class Registration:
 PETTINGZOO_PREFIX = "pettingzoo:"
 """of the ids of installed PettingZoo envs: `pettingzoo:MODULE`, where MODULE has a `parallel_env`"""
 
+RESERVED = ("num_envs", "world_id")
+"""arguments of `make_world` itself, which no setting of a world may be called"""
+
 _REGISTRY: dict[str, Registration] = {}
 
 

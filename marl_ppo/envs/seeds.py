@@ -49,7 +49,7 @@ _mix_array = getattr(mix, "py_func", mix)  # the uncompiled mixer, which takes a
 def stream(run_seed: int, purpose: Purpose, copy: ArrayLike = 0, episode: ArrayLike = 0) -> np.ndarray:
     """Keys of the streams for (run_seed, purpose, copy, episode): uint64, of the broadcast shape of copy and episode."""
     with np.errstate(over="ignore"):
-        key = _mix_array(np.asarray(run_seed & 0xFFFF_FFFF_FFFF_FFFF, np.uint64) + _GOLDEN)
+        key = _mix_array(np.asarray(int(run_seed) & 0xFFFF_FFFF_FFFF_FFFF, np.uint64) + _GOLDEN)
         for part in (PURPOSES.index(purpose) + 1, copy, episode):
             key = _mix_array(_mix_array(key) + (np.asarray(part).astype(np.uint64) + _ONE) * _GOLDEN)
         return np.asarray(key, np.uint64)

@@ -141,7 +141,7 @@ class Outputs:
     state: Array
     """float32 [N, S]"""
     metrics: dict[str, Array]
-    """float64 [N]: the episode's value so far, final where ended"""
+    """float64 [N]: the episode's value so far, 0 before its first step, final where ended"""
     outcomes: Array
     """float64 [N, teams]: score, higher is better, equal is a draw; valid where ended"""
     ended: Array
@@ -227,17 +227,18 @@ class World(ABC):
         """Start an episode in the copies `where` (bool [N]; all by default) from `seeds` (uint64 [N], others ignored).
 
         `params` gives floats or [N] arrays by name; what is not named takes its default. Raises WorldError on wrong
-        shapes and ConfigError on unknown or out-of-range params.
+        shapes and ConfigError on unknown or out-of-range params; nothing has changed then.
         """
-        where = np.ones(self.num_envs, bool) if where is None else np.asarray(where)
+        # A copy: `where` may be this world's own `ended`, which the reset writes.
+        where = np.ones(self.num_envs, bool) if where is None else np.array(where)
         seeds = np.asarray(seeds)
         if where.shape != (self.num_envs,) or where.dtype != bool:
             raise WorldError(f"reset: where must be bool [{self.num_envs}], got {where.dtype} {list(where.shape)}")
         if seeds.shape != (self.num_envs,) or seeds.dtype != np.uint64:
             raise WorldError(f"reset: seeds must be uint64 [{self.num_envs}], got {seeds.dtype} {list(seeds.shape)}")
         if where.any():
-            self.seeds[where] = seeds[where]
-            self._latch_params(where, params or {})
+            latched = self._checked_params(where, params or {})
+            self.seeds[where], self.params[where] = seeds[where], latched
             self._running[where] = True
             with np.errstate(over="ignore"):  # only the uncompiled kernels would warn: seeds wrap on purpose
                 self._reset(where)
@@ -286,6 +287,7 @@ class World(ABC):
                     f"restore: {name} is {snapshot[name].dtype} {list(snapshot[name].shape)} in the snapshot, "
                     f"{array.dtype} {list(array.shape)} here"
                 )
+        for name, array in mine.items():
             array[...] = snapshot[name]
 
     def scene(self, copy: int) -> Scene:
@@ -327,17 +329,22 @@ class World(ABC):
         simulation = {f"world.{name}": array for name, array in self._arrays().items()}
         return own | simulation | {f"outputs.{name}": array for name, array in self.outputs.arrays().items()}
 
-    def _latch_params(self, where: Array, params: Mapping[str, float | Array]) -> None:
+    def _checked_params(self, where: Array, params: Mapping[str, float | Array]) -> Array:
+        """The params of the copies `where`: float64 [copies, P]."""
         if unknown := params.keys() - self.spec.params.keys():
             raise ConfigError(f"world {self.spec.id!r} has no param {sorted(unknown)}; it has {list(self.spec.params)}")
-        self.params[where] = self._defaults
+        latched = np.tile(self._defaults, (int(where.sum()), 1))
         for column, (name, param) in enumerate(self.spec.params.items()):
             if name not in params:
                 continue
-            values = np.broadcast_to(np.asarray(params[name], np.float64), self.num_envs)[where]
+            given = np.asarray(params[name], np.float64)
+            if given.shape not in ((), (self.num_envs,)):
+                raise WorldError(f"reset: param {name!r} must be a number or [{self.num_envs}], got {list(given.shape)}")
+            values = np.broadcast_to(given, self.num_envs)[where]
             if not ((values >= param.low) & (values <= param.high)).all():
                 raise ConfigError(f"param {name!r} must be within [{param.low}, {param.high}], got {values}")
-            self.params[where, column] = values
+            latched[:, column] = values
+        return latched
 
 
 def _outside(space: ActionSpace, actions: Array) -> Array:

@@ -70,7 +70,8 @@ def evaluate(
 ) -> Evaluation:
     """Play episodes 0 … `episodes` - 1 of the evaluation stream of `seed`.
 
-    Which copy plays an episode, and how many copies there are, changes nothing. `on_progress` is told after every step
+    Which copy plays an episode, and how many copies there are, changes nothing but the rounding of matrix products, which
+    may depend on the number of rows. `on_progress` is told after every step
     how many episodes are done. Raises ConfigError for fewer than one episode.
     """
     if episodes < 1:
@@ -94,7 +95,7 @@ def evaluate(
             taken = log.take()
             finished.append((taken.copies + num_envs * rounds[taken.copies], taken))
             rounds += ended
-            on_progress(int(np.minimum(rounds, np.maximum(wanted, 0)).sum()))
+            on_progress(int(np.minimum(rounds, wanted).sum()))
         play.reset_ended()
     number = np.concatenate([numbers for numbers, _ in finished])
     order = np.argsort(number)

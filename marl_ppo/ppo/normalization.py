@@ -1,8 +1,7 @@
 """Running statistics of returns and observations. All are float64 inside and whatever they are given outside.
 
 ValueNorm belongs to a learner: the critic predicts normalised returns, and advantages need them de-normalised.
-RunningMeanStd belongs to a policy: it is a module, its statistics are buffers among the weights and change only
-between rollouts.
+RunningMeanStd is for a policy's obs: a module, whose statistics are buffers among its weights.
 """
 
 from collections.abc import Mapping

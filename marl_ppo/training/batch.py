@@ -127,7 +127,6 @@ def make_batch(
         gae_lambda=gae_lambda,
         counts=None if dense else counts,
     )
-    dense = dense and bool(experience.decided.all())
     shared_inputs = None
     if shared is not None:
         shared_inputs = store.shared(shared, slice(0, -1)).flatten(0, 1)

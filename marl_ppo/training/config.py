@@ -8,6 +8,7 @@ import tyro
 
 from marl_ppo.agents.actor_critic import CriticKind
 from marl_ppo.agents.networks import NetworkConfig
+from marl_ppo.envs.registry import RESERVED
 from marl_ppo.errors import ConfigError
 
 
@@ -114,6 +115,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _at_least_one(self, "total_steps", "num_envs", "num_steps", "checkpoint_updates", "keep_checkpoints")
         _positive(self, "minutes", "checkpoint_minutes")
+        if reserved := self.world_config.keys() & set(RESERVED):
+            raise ConfigError(f"{', '.join(sorted(reserved))} cannot be a setting of the world; set it beside world_config")
         units = self.num_envs * self.num_steps
         if self.ppo.num_minibatches > units:
             raise ConfigError(

@@ -4,7 +4,7 @@ import difflib
 import importlib.resources
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -22,14 +22,14 @@ FORMAT_VERSION = 1
 def preset(world: str) -> TrainConfig:
     """The shipped settings for a world: its package's presets/WORLD.toml, or the defaults where there is none."""
     file = importlib.resources.files(world_package(world)) / "presets" / f"{world}.toml"
-    settings = tomllib.loads(file.read_text()) if file.is_file() else {}
+    settings = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return from_settings(TrainConfig, {"world": world, **settings}, source=f"the preset of {world!r}")
 
 
 def load_config(file: Path, *, over: TrainConfig | None = None) -> TrainConfig:
     """The settings of a TOML file, laid over `over` where given. Raises ConfigError with the line or the nearest name."""
     try:
-        settings = tomllib.loads(file.read_text())
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from error
     except ValueError as error:
@@ -37,13 +37,15 @@ def load_config(file: Path, *, over: TrainConfig | None = None) -> TrainConfig:
     written = settings.pop("format", FORMAT_VERSION)
     if written != FORMAT_VERSION:
         raise ConfigError(f"{file} has format {written!r}; this version of marl_ppo reads {FORMAT_VERSION}")
-    base = {} if over is None else _without_none(asdict(over))
+    # What a file leaves out that was written by `save_config` is off, whatever a preset says.
+    whole = settings.pop("whole", False)
+    base = {} if over is None or whole else _without_none(asdict(over))
     return from_settings(TrainConfig, _laid_over(base, settings), source=str(file))
 
 
 def save_config(config: TrainConfig, file: Path) -> None:
     """Write every setting, so that the file is enough to repeat the run; what is off (None) is left out."""
-    file.write_text(tomli_w.dumps({"format": FORMAT_VERSION, **_without_none(asdict(config))}))
+    file.write_text(tomli_w.dumps({"format": FORMAT_VERSION, "whole": True, **_without_none(asdict(config))}), encoding="utf-8")
 
 
 def from_settings(kind: type[Config], settings: Mapping[str, Any], *, source: str) -> Config:
@@ -61,6 +63,9 @@ def from_settings(kind: type[Config], settings: Mapping[str, Any], *, source: st
         if not fits(value, hints[name]):
             raise ConfigError(f"{source}: {name} must be {in_words(hints[name])}, got {value!r}")
         values[name] = tuple(value) if isinstance(value, list) else value
+    required = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}  # type: ignore[arg-type]
+    if missing := required - values.keys():
+        raise ConfigError(f"{source} lacks the setting {', '.join(sorted(missing))}")
     try:
         return kind(**values)
     except ConfigError as error:

@@ -36,10 +36,11 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
 
 
 def cut_metrics(folder: Path, update: int) -> None:
-    """Drop what was recorded after an update, and a half-written last line."""
+    """Drop what was recorded after an update, and a half-written last line. Raises as `read_metrics` does."""
     file = folder / RECORD
+    kept = [line for line, read in zip(_whole_lines(file), read_metrics(folder), strict=True) if read["update"] <= update]
     temporary = file.with_suffix(".cut")
-    temporary.write_text("".join(_whole_lines(file)[:update]))
+    temporary.write_text("".join(kept))
     temporary.replace(file)
 
 

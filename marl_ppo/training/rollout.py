@@ -79,6 +79,12 @@ class StepStore:
                             f"{row - 1} of a rollout; nothing can be learned from what is not finite"
                         )
 
+        if not torch.isfinite(self.state.sum()):
+            for row, copy in torch.nonzero(~torch.isfinite(self.state).all(-1))[:1].tolist():
+                raise WorldError(
+                    f"world {self.spec.id!r} gave copy {copy} a state that is not finite at step {row - 1} of a rollout"
+                )
+
     def keep(self, group: int, rows: Tensor, seats: Tensor) -> None:
         """Copy what the seats (int64 [B]) saw at the flat indices `rows` (int64 [B]) into row 0."""
         for array in (*self.obs[group].values(), self.action_mask[group]):

@@ -6,6 +6,7 @@ checkpoint, so that the record of a resumed run is that of one never interrupted
 
 import importlib.util
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,7 @@ from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.guards import Guards
 from marl_ppo.training.players import RUNS, UNTRAINED, copy_player, find_player, find_trained
 from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
-from marl_ppo.training.setup import spec_of
+from marl_ppo.training.setup import learning_agents, spec_of
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
@@ -64,11 +65,16 @@ class RunListener:
 def new_run_folder(config: TrainConfig, name: str | None = None) -> Path:
     """A folder for a new run: runs/NAME, or runs/WORLD-1, -2, ... Raises ConfigError when NAME is taken or a path."""
     if name is not None:
-        if not name or Path(name).name != name:
-            raise ConfigError(f"a run's name must be a plain name without folders, got {name!r}")
+        if not re.fullmatch(r"\w[\w.+-]*", name):
+            raise ConfigError(f"a run's name must be letters, digits and any of _ . + -, without folders; got {name!r}")
+        if name in UNTRAINED:
+            raise ConfigError(f"{name!r} is a player that there is already; choose another --name")
         folder = RUNS / name
         if folder.exists():
-            raise ConfigError(f"{folder} exists already; choose another --name, or go on with `train --resume {folder}`")
+            seeds = sorted(folder.glob("seed-*"))
+            raise ConfigError(
+                f"{folder} exists already; choose another --name, or go on with `train --resume {(seeds or [folder])[-1]}`"
+            )
         return folder
     taken = {path.name for path in RUNS.iterdir()} if RUNS.is_dir() else set()
     number = next(n for n in range(1, len(taken) + 2) if f"{_plain(config.world)}-{n}" not in taken)
@@ -112,6 +118,8 @@ def resume(
         saved = list_checkpoints(folder / CHECKPOINTS)
         if checkpoint is None and not saved:
             raise ConfigError(f"{folder} has no checkpoint to go on from; start it again with its config.toml")
+        if checkpoint is not None and checkpoint.name not in {path.name for path in saved}:
+            raise ConfigError(f"{checkpoint} is none of the checkpoints of {folder}: {', '.join(path.name for path in saved)}")
         opponents = folder / OTHERS
         others = _others(config, _frozen_teams(config), str(opponents) if opponents.is_dir() else config.others)
         with Trainer(config, others) as trainer:
@@ -248,7 +256,9 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
 def _frozen_teams(config: TrainConfig) -> list[str]:
     """The teams that do not learn."""
-    return [team for team in spec_of(config).teams if team not in config.learn] if config.learn else []
+    spec = spec_of(config)
+    learning_agents(spec, config)  # refuses unknown names
+    return [team for team in spec.teams if team not in config.learn] if config.learn else []
 
 
 def _others(config: TrainConfig, teams: list[str], name: str) -> Mapping[str, Player]:

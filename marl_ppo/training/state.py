@@ -59,7 +59,8 @@ def restore(setup: Setup, checkpoint: Checkpoint) -> bool:
     play = checkpoint.files[PLAY]
     if "snapshot" not in setup.spec.capabilities:
         for p, one in enumerate(setup.plays):
-            one.episode[...] = play[f"play.{p}.episode"].numpy() + 1
+            into_arrays(_part(play, f"play.{p}."), {"episode": one.episode})
+            one.episode += 1
         return False
     for shard, one in enumerate(setup.plays):
         one.world.bind(setup.store.outputs[shard][-1])

@@ -1,7 +1,7 @@
 """Watching: scenes drawn with pygame, on screen or into arrays and gifs. Nothing below this package imports pygame.
 
 palette, layout → shapes, lettering → renderer → window   how a scene becomes a picture
-feed → interpolate → playback → watch, gif            how a match becomes moving pictures
+live → feed → interpolate → playback → watch, gif        how a match becomes moving pictures
 """
 
 import os

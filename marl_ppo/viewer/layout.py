@@ -90,4 +90,4 @@ class View:
 def grid_step(span: float) -> float:
     """A round distance (1, 2 or 5 times a power of ten) that divides `span` into five to twelve or so."""
     power = 10.0 ** math.floor(math.log10(span / 5))
-    return max(step for step in (power, 2 * power, 5 * power) if step <= span / 5)
+    return max((step for step in (power, 2 * power, 5 * power) if step <= span / 5), default=power)

@@ -34,7 +34,12 @@ class Lettering:
         if key not in self._texts:
             if len(self._texts) >= _KEPT:
                 self._texts.clear()
-            self._texts[key] = self._font(size_px, bold).render(words, True, colour)
+            try:
+                self._texts[key] = self._font(size_px, bold).render(words, True, colour)
+            except pygame.error:
+                # Other code called pygame.quit() and init() again, which makes every open font invalid.
+                self._fonts.clear()
+                self._texts[key] = self._font(size_px, bold).render(words, True, colour)
         return self._texts[key]
 
     def _font(self, size_px: int, bold: bool) -> Any:

@@ -64,7 +64,7 @@ class Playback:
 
     def press(self, key: str) -> None:
         """Obey a key, named as `Window.pressed` names it; unknown keys do nothing."""
-        match key:
+        match key.lower():  # whatever Caps Lock says
             case "space":
                 self.paused = not self.paused
             case "right":

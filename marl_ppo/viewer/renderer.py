@@ -48,17 +48,18 @@ class Renderer:
         """The picture as uint8 [H, W, 3]."""
         picture = self.draw(scene, hud)
         # Twice as fast as pygame.surfarray.array3d, and rows come first, as image libraries have it.
-        pixels = np.frombuffer(pygame.image.tobytes(picture, "RGB"), np.uint8)
+        pixels = np.frombuffer(bytearray(pygame.image.tobytes(picture, "RGB")), np.uint8)
         return pixels.reshape(picture.get_height(), picture.get_width(), 3)
 
-    def show(self, scene: Scene, hud: Sequence[str] = ()) -> None:
-        """Draw in a window, opened at the first call; a window that the user closed stays closed."""
+    def show(self, scene: Scene, hud: Sequence[str] = ()) -> bool:
+        """Draw in a window, opened at the first call; a window that the user closed stays closed. Tells whether it is open."""
         if self._window is None:
             self._window = Window(self.size, self.title or "marl_ppo")
         self._window.pressed()
         if not self._window.closed:
             self.resize(self._window.size)
             self._window.present(self.draw(scene, hud))
+        return not self._window.closed
 
     def close(self) -> None:
         """Close the window, if one is open; the next `show` opens another."""

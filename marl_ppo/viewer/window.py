@@ -47,6 +47,8 @@ class Window:
 
         Also notes whether the user closed the window, so it has to be called at every frame.
         """
+        # There is one display: another window of this process, or a pygame.quit(), may have closed it.
+        self.closed = self.closed or not pygame.display.get_init()
         if self.closed:
             return []
         keys: list[str] = []

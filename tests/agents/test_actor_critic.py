@@ -10,7 +10,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
-from marl_ppo.agents.actor_critic import Actor, ActorCritic, Critic
+from marl_ppo.agents.actor_critic import Actor, ActorCritic, Critic, flat_obs
 from marl_ppo.agents.networks import NetworkConfig, Trunk
 from marl_ppo.envs import make_world
 from marl_ppo.envs.world import Group
@@ -217,3 +217,20 @@ def test_what_autograd_alone_serves_trains(network: dict[str, Any]) -> None:
         assert metrics["agents/first_ratio_error"] < 1e-2
         assert metrics["agents/skipped_steps"] == 0
         assert metrics["agents/approx_kl"] > 0
+
+
+def test_bounds_that_are_no_scale_are_not_taken_for_one() -> None:
+    """As wide as float32 goes, one single value, and one half open: each begins with a deviation of 1."""
+    low, high = np.array([-3.4e38, 2.0, 0.0], np.float32), np.array([3.4e38, 2.0, np.inf], np.float32)
+    group = Group(name="g", agents=("a",), team=(0,), obs={"vector": spaces.Box(-1, 1, (2,))}, action=spaces.Box(low, high))
+    actor = Actor(group, NetworkConfig(hidden=(4,)), torch.Generator())
+
+    assert actor.half_width.tolist() == [1.0, 1.0, 1.0]
+    assert actor.centre.tolist() == [0.0, 2.0, 0.0]
+
+
+def test_whole_numbers_are_seen_as_floats() -> None:
+    """Of envs whose obs are uint8, say: plain networks multiply floats only."""
+    seen = flat_obs({"a": torch.tensor([[1, 255]], dtype=torch.uint8), "b": torch.tensor([[0.5]])})
+
+    torch.testing.assert_close(seen, torch.tensor([[1.0, 255.0, 0.5]]))

@@ -302,3 +302,23 @@ def test_asking_for_a_script_that_does_not_exist_says_what_there_is() -> None:
 def test_a_group_has_one_script() -> None:
     with pytest.raises(ConfigError, match=r"group 'prey' of world 'tag' already has the script 'marl_ppo\..*:Prey'"):
         register_script("tag", "prey", "elsewhere:Prey")
+
+
+def test_kuhn_script_mixes_where_it_is_asked_to_be_greedy() -> None:
+    """player_0 bets a jack in a third of its hands: who never bluffed would be beaten."""
+    spec = make_world("kuhn").spec
+    policy = scripted_policy("kuhn", spec.groups[0], spec)
+    noise = torch.linspace(0.01, 0.99, 99).unsqueeze(1)
+    obs = torch.zeros(99, 8)
+    obs[:, 0] = obs[:, 7] = 1
+    decision = policy.act(
+        {"vector": obs},
+        None,
+        torch.zeros(99, dtype=torch.int64),
+        torch.ones(99, dtype=torch.bool),
+        torch.zeros(99, 0),
+        noise,
+        True,
+    )
+
+    assert decision.actions.sum() == 33

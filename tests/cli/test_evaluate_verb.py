@@ -118,6 +118,15 @@ def test_a_scripted_player_needs_a_world_and_no_run(marl_ppo: Any) -> None:
     assert blocks(said.lines) == {"return players": ["scripted"], "accuracy": ["scripted"]}
 
 
+def test_a_world_too_large_for_its_script_is_measured_without_one(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    """The script of spread tries every assignment of at most six agents."""
+    marl_ppo("train", "spread", "agents=7", "--name", "seven", *small)
+    said = marl_ppo("evaluate", "seven", "--episodes", "2")
+
+    assert said.code == 0
+    assert blocks(said.lines)["return agents"] == ["greedy", "stochastic", "random"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -132,6 +141,10 @@ def test_a_scripted_player_needs_a_world_and_no_run(marl_ppo: Any) -> None:
         ("evaluate solo --world tag", "cannot play 'tag'"),
         ("evaluate duel chasers=1", "it was trained on 'tag' {}, where adversary_0 has obs"),
         ("evaluate solo --episodes 0", "episodes must be at least 1, got 0"),
+        ("evaluate --episodes 5 solo", "'solo' stands behind the flags"),
+        ("evaluate solo --against random", "world 'waits' has one team, so nobody plays against it; leave out --against"),
+        ("evaluate solo --json .", ". is a folder; name the file to write"),
+        ("evaluate random --world spread num_envs=5", "num_envs is no setting of a world; write --num-envs 5"),
         ("evaluate solo --num-envs 0", "num_envs must be at least 1, got 0"),
     ],
 )

@@ -65,9 +65,46 @@ def test_world_settings_are_written_as_name_and_value(marl_ppo: Any, small: tupl
 
 
 def test_a_flags_value_may_look_like_a_setting(marl_ppo: Any, small: tuple[str, ...]) -> None:
-    marl_ppo("train", "waits", "--name", "lr=3", *small)
+    Path("lr=3.toml").write_text("seed = 3\n")
+    marl_ppo("train", "waits", "--name", "run", "--config", "lr=3.toml", *small)
+    used = load_config(Path("runs/run/config.toml"))
 
-    assert load_config(Path("runs/lr=3/config.toml")).world_config == {}
+    assert (used.world_config, used.seed) == ({}, 3)
+
+
+def test_a_saved_config_repeats_what_was_turned_off(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    """TOML has no word for off: spread's preset lets the entropy weight fall to 0, which the first run does not want."""
+    marl_ppo("train", "spread", "--name", "first", "--ppo.ent-coef-final", "None", *small)
+    marl_ppo("train", "spread", "--name", "second", "--config", "runs/first/config.toml")
+
+    assert preset("spread").ppo.ent_coef_final == 0.0
+    assert Path("runs/first/config.toml").read_text() == Path("runs/second/config.toml").read_text()
+    assert load_config(Path("runs/second/config.toml")).ppo.ent_coef_final is None
+
+
+def test_an_interrupted_group_can_be_completed(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    marl_ppo("train", "waits", "--name", "group", "--seeds", "0", *small)
+    again = marl_ppo("train", "waits", "--name", "group", "--seeds", "0-1", *small)
+    marl_ppo("train", "waits", "--name", "group", "--seeds", "1,2", *small)
+
+    assert again.code == 2
+    assert "runs/group/seed-0 exists already; go on with it by `marl-ppo train --resume runs/group/seed-0`" in again.err
+    assert sorted(path.name for path in Path("runs/group").iterdir()) == ["seed-0", "seed-1", "seed-2"]
+
+
+def test_a_run_goes_on_from_a_checkpoint_that_is_named(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    """The way out when the newest one is damaged: 8 * 4 steps are an update, so there are two."""
+    marl_ppo("train", "waits", "--name", "run", "--checkpoint-updates", "1", *small)
+    saves = Path("runs/run/checkpoints")
+    (saves / "000002/play.safetensors").write_bytes(b"")
+    damaged = marl_ppo("train", "--resume", "run")
+    mended = marl_ppo("train", "--resume", "runs/run/checkpoints/000001")
+
+    assert damaged.code == 2
+    assert "The one before it is runs/run/checkpoints/000001." in damaged.err
+    assert mended.code == 0
+    assert sorted(path.name for path in saves.iterdir()) == ["000001", "000002", "abandoned-000002"]
+    assert [line["update"] for line in read_metrics(Path("runs/run"))] == [1, 2]
 
 
 def test_several_seeds_make_a_group_of_runs(marl_ppo: Any, small: tuple[str, ...]) -> None:
@@ -145,7 +182,18 @@ def test_who_waits_for_the_compiler_is_told(
         ("train spread --seeds 4-0", "--seeds takes different seeds such as 0-4 or 0,3,7, got '4-0'"),
         ("train spread --seeds 1,1", "--seeds takes different seeds such as 0-4 or 0,3,7, got '1,1'"),
         ("train spread --seeds few", "--seeds takes different seeds such as 0-4 or 0,3,7, got 'few'"),
-        ("train spread --name ../away", "a run's name must be a plain name without folders, got '../away'"),
+        (
+            "train spread --name ../away",
+            "a run's name must be letters, digits and any of _ . + -, without folders; got '../away'",
+        ),
+        ("train spread --name random", "'random' is a player that there is already"),
+        ("train spread --name ..", "a run's name must be letters"),
+        ("train spread num_envs=64", "num_envs is no setting of a world; write --num-envs 64"),
+        ("train spread --seeds 0-1 --seed 3", "--seeds says which seeds to train; leave out --seed"),
+        ("train spread --seed 3 tag", "'tag' stands behind the flags; names and world settings come before them"),
+        ("train --resume nothing agents=5", "--resume goes on with a run as it was set up; leave out 'agents=5'"),
+        ("train spread --config reserved.toml", "world_id cannot be a setting of the world"),
+        ("train tag --learn nobody --others nobody", "world 'tag' has no team ['nobody']"),
         ("train spread --config none.toml", "cannot read none.toml: No such file or directory"),
         ("train spread --config broken.toml", "broken.toml is not TOML"),
         ("train spread --config picture.toml", "picture.toml is not TOML"),
@@ -162,6 +210,7 @@ def test_what_cannot_work_is_said_before_anything_is_written(marl_ppo: Any, argu
     Path("picture.toml").write_bytes(b"\x89PNG")
     Path("foreign.toml").write_text('world = "tag"\n')
     Path("wrong.toml").write_text("num_env = 5\n")
+    Path("reserved.toml").write_text("world_config = {world_id = 5}\n")
     said = marl_ppo(*arguments.split())
 
     assert said.code == 2

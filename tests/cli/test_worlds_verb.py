@@ -36,7 +36,7 @@ def test_a_world_is_told_as_its_settings_make_it(marl_ppo: Any) -> None:
 def test_an_installed_env_is_told_like_a_world(marl_ppo: Any) -> None:
     said = " ".join(marl_ppo("worlds", "pettingzoo:mpe2.simple_spread_v3").out.split())
 
-    assert said.startswith("pettingzoo:mpe2.simple_spread_v3 version 3, no step limit, teams ['agent']")
+    assert said.startswith("pettingzoo:mpe2.simple_spread_v3 version 3, steps as many as the env says, teams ['agent']")
     assert "agent: agent_0, agent_1, agent_2; obs vector (18,); action Discrete(5)" in said
     assert "settings: whatever the env's parallel_env takes" in said
 
@@ -48,6 +48,14 @@ def test_an_installed_env_is_told_like_a_world(marl_ppo: Any) -> None:
         ("worlds chess", "No world is called 'chess'. `marl-ppo worlds` lists what there is."),
         ("worlds spread agent=2", "world 'spread' has no setting 'agent'"),
         ("worlds spread tag", "worlds takes one world at most, got 'spread tag'"),
+        ("worlds agents=5", "name a world before its settings, got 'agents=5'"),
+        ("worlds spread num_envs=5", "num_envs is no setting of a world"),
+        ("worlds pettingzoo:.foo", "must name an installed module with a `parallel_env`"),
+        (
+            "worlds pettingzoo:pettingzoo.classic.tictactoe.tictactoe",
+            "only the AEC form of an env, and Parallel ones are taken",
+        ),
+        ("worlds pettingzoo:mpe2.simple_spread_v3 N=-1", "cannot be made with {'N': -1}: "),
         ("worlds --all", "worlds takes one world at most, got '--all'"),
         ("worlds pettingzoo:mpe2.simple_soccer_v1", "install its package"),
         ("worlds pettingzoo:", "'pettingzoo:' must name an installed module with a `parallel_env`"),

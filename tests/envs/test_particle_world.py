@@ -9,7 +9,7 @@ from marl_ppo.envs import make_world
 from marl_ppo.envs.particle import rules
 from marl_ppo.envs.particle.reward import Terms
 from marl_ppo.envs.particle.world import ParticleWorld
-from marl_ppo.errors import ConfigError, WorldError
+from marl_ppo.errors import ConfigError, MarlPPOError, WorldError
 
 WORLDS = ["spread", "speaker_listener", "reference", "tag", "adversary"]
 
@@ -282,7 +282,7 @@ def test_a_continuous_action_that_is_no_number_is_refused() -> None:
     [
         ("spread", {"agents": 0}, "agents must be at least 1, got 0"),
         ("tag", {"prey": 0}, "prey must be at least 1, got 0"),
-        ("spread", {"max_steps": 0}, "max_steps must be at least 1, got 0"),
+        ("spread", {"max_steps": 0}, "max_steps must be at least 1 and below .*, got 0"),
         ("spread", {"dynamics": "mpe3"}, "dynamics must be 'mpe2' or 'classic', got 'mpe3'"),
         ("spread", {"local_ratio": 1.5}, r"local_ratio must be within \[0, 1\], got 1.5"),
         ("spread", {"local_ratio": 0.2, "dynamics": "classic"}, "'classic' has no local_ratio; leave it at 0.5"),
@@ -342,3 +342,57 @@ def test_the_picture_widens_in_steps_so_that_everybody_is_whole_in_it(x: float, 
     world.bodies.position[0, 0, 0] = x
 
     assert world.scene(0).bounds == pytest.approx((-reach, -reach, reach, reach))
+
+
+@pytest.mark.parametrize("params", [{"landmark_spread": 9.0}, {"landmark_spraed": 1.0}, {"landmark_spread": [1.0, 1.0, 1.0]}])
+def test_a_refused_reset_changes_nothing(params: dict[str, Any]) -> None:
+    world = make_world("spread", num_envs=2)
+    world.reset(np.array([1, 2], np.uint64), params={"landmark_spread": 2.0})
+    before = world.snapshot()
+    with pytest.raises(MarlPPOError, match="param"):
+        world.reset(np.array([3, 4], np.uint64), params=params)
+
+    after = world.snapshot()
+    assert all((before[name] == after[name]).all() for name in before)
+
+
+def test_a_refused_snapshot_changes_nothing() -> None:
+    world, other = make_world("spread", num_envs=2), make_world("spread", num_envs=2)
+    world.reset(np.array([1, 2], np.uint64))
+    other.reset(np.array([3, 4], np.uint64))
+    before = world.snapshot()
+    with pytest.raises(WorldError, match=r"restore: outputs.faulted is float64 \[2\] in the snapshot"):
+        world.restore(other.snapshot() | {"outputs.faulted": np.zeros(2)})
+
+    after = world.snapshot()
+    assert all((before[name] == after[name]).all() for name in before)
+
+
+def test_the_worlds_own_endings_say_where_to_reset() -> None:
+    """`reset(seeds, where=world.outputs.ended)`: the array it reads is one that it writes."""
+    world = make_world("spread", num_envs=2, max_steps=1)
+    seeds = np.array([1, 2], np.uint64)
+    world.reset(seeds)
+    world.step([np.zeros((2, 3), np.int64)])
+    world.reset(seeds + np.uint64(1), where=world.outputs.ended)
+
+    assert not world.outputs.ended.any()
+    assert world.outputs.alive[0].all()
+    world.step([np.zeros((2, 3), np.int64)])
+
+
+@pytest.mark.parametrize("world_id", ["tag", "adversary"])
+def test_classic_rewards_of_two_sided_worlds(world_id: str) -> None:
+    """At the same places: those of mpe2 but for the adversary, which pays the square of its distance from the target."""
+    new, old = (make_world(world_id, num_envs=50, dynamics=dynamics) for dynamics in ("mpe2", "classic"))
+    for world in (new, old):
+        world.reset(np.arange(50, dtype=np.uint64))
+        world.bodies.position[:, -1 if world_id == "adversary" else 3] = world.bodies.position[:, 0]
+        out, terms = world.outputs, Terms(world._radius, world.params, world._local_ratio, world._classic, world._tally)
+        world.scenario.reward(world.bodies, terms, out.rewards, tuple(out.metrics.values()), out.outcomes)
+    first = new.outputs.rewards[0]
+    assert first.any()
+    expected = first if world_id == "tag" else -np.square(first)
+
+    np.testing.assert_allclose(old.outputs.rewards[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(old.outputs.rewards[1], new.outputs.rewards[1], rtol=1e-5)

@@ -48,8 +48,9 @@ def test_the_human_mode_shows_every_step_by_itself_at_a_speed_for_humans(monkeyp
         def __init__(self, teams: Sequence[str], title: str) -> None:
             shown.append(f"{title}: {' against '.join(teams)}")
 
-        def show(self, scene: Scene) -> None:
-            shown.append(scene.primitives[0].text)
+        def show(self, scene: Scene, hud: Sequence[str]) -> bool:
+            shown.append(f"{scene.primitives[0].text}, {hud[0]}")
+            return len(shown) < 4
 
         def close(self) -> None:
             shown.append("closed")
@@ -60,8 +61,33 @@ def test_the_human_mode_shows_every_step_by_itself_at_a_speed_for_humans(monkeyp
     env.reset(seed=0)
     heap = int(env.state()[0])
     env.step({"player_0": 0})
+    env.step({"player_1": 0})
+    env.reset(seed=0)
     env.close()
 
-    assert shown == ["nim: first against second", str(heap), str(heap - 1), "closed"]
+    assert shown == [
+        "nim: first against second",
+        f"{heap}, step: 0",
+        f"{heap - 1}, step: 1",
+        f"{heap - 2}, step: 2",
+        f"{heap}, step: 0",
+        "closed",
+    ]
     assert waits[0] == 0
     assert 0 < waits[1] <= 1 / RENDER_FPS
+    assert waits[3] == 0, "nobody waits for a window that was closed"
+
+
+def test_a_picture_has_the_hud_beside_the_scene_and_may_be_drawn_on() -> None:
+    """One step of no move on either side changes nothing but the numbers in the panel."""
+    env = parallel_env("bandit", render_mode="rgb_array")
+    env.reset(seed=0)
+    before = env.render()
+    env.step(dict.fromkeys(env.agents, 0))
+    after = env.render()
+
+    assert before is not None
+    assert after is not None
+    panel = slice(480, None)
+    assert (before[:, panel] != after[:, panel]).any()
+    after[...] = 0

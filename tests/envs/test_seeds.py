@@ -174,3 +174,9 @@ def test_the_scan_finds_global_draws(line: str) -> None:
 )
 def test_the_scan_lets_local_generators_pass(line: str) -> None:
     assert list(global_draws(line)) == []
+
+
+def test_a_run_seed_may_be_of_any_whole_kind() -> None:
+    """`for seed in np.arange(3)` gives numpy's own integers."""
+    assert stream(np.int64(7), "eval") == stream(7, "eval")
+    assert stream(-1, "eval") == stream(2**64 - 1, "eval")

@@ -136,3 +136,19 @@ def test_the_wilson_interval_holds_its_rate_and_stays_within_0_and_1(trials: int
 def test_impossible_counts_are_refused(successes: int, trials: int) -> None:
     with pytest.raises(ValueError, match=f"got {successes} of {trials}"):
         wilson_interval(successes, trials)
+
+
+def test_the_bootstrap_resamples_in_parts_that_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten resamples of five scores, three at a time; the parts are drawn from one stream."""
+    asked: list[int] = []
+
+    def counted(scores: np.ndarray) -> np.ndarray:
+        asked.append(len(scores))
+        return mean(scores)
+
+    whole = stratified_bootstrap(range(5), mean, np.random.default_rng(0), resamples=10)
+    monkeypatch.setattr("marl_ppo.evaluation.statistics.RESAMPLED_AT_ONCE", 16)
+    parts = stratified_bootstrap(range(5), counted, np.random.default_rng(0), resamples=10)
+
+    assert asked == [3, 3, 3, 1]
+    assert parts == whole

@@ -98,3 +98,11 @@ def test_a_run_without_any_episode_is_an_empty_picture(figures: list[Figure], tm
     plot_runs([recorded(tmp_path / "run", [None, None])], tmp_path / "curve.png")
 
     assert drawn(figures[0]) == {}
+
+
+def test_seeds_meet_at_the_same_steps(figures: list[Figure], tmp_path: Path) -> None:
+    """The first has points at 1, 2 and 3 million, the second at 1 and 3 only: at 2 it counts with 4, halfway from 3 to 5."""
+    seeds = [recorded(tmp_path / "a", [1.0, 2.0, 3.0]), recorded(tmp_path / "b", [3.0, None, 5.0])]
+    plot_runs({"group": seeds}, tmp_path / "curve.png")
+
+    assert drawn(figures[0])["group (2 seeds)"] == ([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])

@@ -163,3 +163,14 @@ def test_a_network_that_cannot_be_fused_is_refused() -> None:
         FusedActor((3, 4, 2), "silu")
     with pytest.raises(ConfigError, match=r"at least two positive numbers, got \[3, 0, 2\]"):
         FusedActor((3, 0, 2), "tanh")
+
+
+def test_a_broken_network_acts_within_the_space_and_shows_it() -> None:
+    """NaN in, NaN out, and an action that a world takes all the same."""
+    actor = FusedActor((4, 8, 3), "tanh")
+    actor.load(np.full(4 * 8 + 8 + 8 * 3 + 3, np.nan, np.float32))
+    actions, logprob = np.full(5, 99), np.zeros(5, np.float32)
+    actor.act(seat_inputs(np.ones((5, 4), np.float32)), np.zeros((0, 3), bool), np.full(5, 0.5, np.float32), actions, logprob)
+
+    assert ((actions >= 0) & (actions < 3)).all()
+    assert np.isnan(logprob).all()

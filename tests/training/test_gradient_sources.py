@@ -110,12 +110,12 @@ def summed(source: GradientSource, minibatch: Minibatch, threads: int) -> Gradie
 
 
 def assert_same(found: Gradient, wanted: Gradient) -> None:
-    """Up to 1e-5: of a gradient's largest number, and of a statistic; one near 0 is a sum of rounding errors."""
+    """Up to 1e-5: of a gradient's largest number, and of a statistic; what is near 0 is a sum of rounding errors."""
     for name in ("actor", "critic"):
         expected = getattr(wanted, name)
         largest = float(expected.abs().max())
         assert largest > 0
-        torch.testing.assert_close(getattr(found, name), expected, rtol=1e-5, atol=1e-5 * largest)
+        torch.testing.assert_close(getattr(found, name), expected, rtol=1e-5, atol=1e-5 * largest + 1e-7)
     torch.testing.assert_close(found.stats, wanted.stats, rtol=1e-5, atol=2e-5)
 
 
@@ -147,7 +147,7 @@ CASES: dict[str, tuple[dict[str, Any], set[str]]] = {
 
 @pytest.mark.parametrize(("settings", "must_show"), CASES.values(), ids=CASES.keys())
 def test_gradients_by_hand_are_those_of_autograd(small: Any, settings: dict[str, Any], must_show: set[str]) -> None:
-    """Of each minibatch as a whole, and of its parts for two threads, which add up to it."""
+    """Of each minibatch as a whole; and for two threads, from either source, as parts that add up to it."""
     config = small(**settings, ppo=SHARP)
     shown, clipped = set(), 0.0
     for lesson in lessons(config):
@@ -156,8 +156,8 @@ def test_gradients_by_hand_are_those_of_autograd(small: Any, settings: dict[str,
             source.begin(lesson.batch, lesson.targets, lesson.loss)
         for minibatch in lesson.minibatches():
             wanted = plain.gradient(minibatch, 0, minibatch.size)
-            for threads in (1, 2):
-                assert_same(summed(fused, minibatch, threads), wanted)
+            for source, threads in ((fused, 1), (fused, 2), (plain, 2)):
+                assert_same(summed(source, minibatch, threads), wanted)
             clipped += float(wanted.stats[STATS.index("clipfrac")])
         shown |= lesson.traits()
 

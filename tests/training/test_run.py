@@ -1,13 +1,18 @@
 """A run is a folder: what lies in it, what each file is enough for, and what is told to a listener."""
 
 import json
+import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from marl_ppo.errors import ConfigError, FileFormatError
+from marl_ppo.envs.particle.world import ParticleWorld
+from marl_ppo.errors import ConfigError, FileFormatError, WorldError
 from marl_ppo.training.checkpoint import list_checkpoints, read_meta
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
@@ -219,7 +224,7 @@ def test_new_runs_are_numbered_per_world_and_foreign_ids_made_plain(
     with pytest.raises(ConfigError, match="runs/bandit-4 exists already; choose another --name"):
         new_run_folder(small("bandit"), "bandit-4")
     for path in ("a/b", "/a", ".", ""):
-        with pytest.raises(ConfigError, match="must be a plain name without folders"):
+        with pytest.raises(ConfigError, match="a run's name must be letters, digits"):
             new_run_folder(small("bandit"), path)
 
 
@@ -256,3 +261,104 @@ def test_a_listener_hears_everything_in_its_order(small: Small, tmp_path: Path) 
         "stop",
     ]
     assert again.heard == ["start at 2 with 1 thread", "update 3", "checkpoint 000003", "stop"]
+
+
+# --- not alone --------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_is_being_trained_is_not_trained_twice(small: Small, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def try_too(progress: Progress) -> None:
+        if progress.update == 4:
+            with pytest.raises(ConfigError) as refused:
+                resume(tmp_path / "run")
+            said.append(str(refused.value))
+
+    train(small("bandit", checkpoint_updates=1), tmp_path / "run", Listener(try_too))
+
+    assert said == [f"{tmp_path / 'run'} is being trained by another process; wait until it ends, or stop it"]
+    assert len(read_metrics(tmp_path / "run")) == 8
+
+
+def test_a_trained_opponent_stays_what_it_was(small: Small, tmp_path: Path) -> None:
+    """Its own run trains on, and is lost, while somebody learns against it: neither is noticed."""
+    opponent = tmp_path / "opponent"
+    train(small("tag", total_steps=72), opponent)
+    config = small("tag", learn=("chasers",), others=str(opponent), checkpoint_updates=4, keep_checkpoints=9)
+    train(config, tmp_path / "whole")
+    train(config, tmp_path / "cut")
+    shutil.rmtree(opponent)
+    resume(tmp_path / "cut", checkpoint=tmp_path / "cut/checkpoints/000004")
+
+    assert hashes(tmp_path / "cut") == hashes(tmp_path / "whole")
+    assert {path.name for path in (tmp_path / "cut/others").iterdir()} == {"config.toml", "meta.json", "policies"}
+
+
+def test_who_goes_another_way_sets_the_newer_checkpoints_aside(small: Small, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(small("bandit", checkpoint_updates=2, keep_checkpoints=3), run)
+    first = resume(run, minutes=1e-12, checkpoint=run / "checkpoints/000004")
+
+    assert first.progress.update == 5
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [
+        "000004",
+        "000005",
+        "abandoned-000006",
+        "abandoned-000008",
+    ]
+    assert [line["update"] for line in read_metrics(run)] == [1, 2, 3, 4, 5]
+    with pytest.raises(ConfigError, match=r"abandoned-000008 is none of the checkpoints of .*: 000004, 000005"):
+        resume(run, checkpoint=run / "checkpoints/abandoned-000008")
+
+
+def test_the_millionth_checkpoint_comes_after_those_before(tmp_path: Path) -> None:
+    for name in ("1000000", "999999", "000010", ".writing-000011", "abandoned-2000000"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "meta.json").touch()
+
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["000010", "999999", "1000000"]
+
+
+def test_a_config_without_a_world_is_said_to_lack_it(tmp_path: Path) -> None:
+    """As is left of a run that was killed in its first moment."""
+    (tmp_path / "config.toml").touch()
+
+    with pytest.raises(ConfigError, match=r"config\.toml lacks the setting world"):
+        load_config(tmp_path / "config.toml")
+
+
+# --- numbers that are none --------------------------------------------------------------------------------------------
+
+
+def test_the_record_is_json_that_every_reader_takes(small: Small, tmp_path: Path) -> None:
+    """Continuous actions have no largest entropy: null in the file, not a number to us."""
+    train(small("spread", world_config={"action": "continuous"}, total_steps=72), tmp_path / "run")
+    text = (tmp_path / "run/metrics.jsonl").read_text()
+    summary = (tmp_path / "run/summary.json").read_text()
+    (line,) = read_metrics(tmp_path / "run")
+
+    for written in (text, summary):
+        assert "null" in written
+        json.loads(written, parse_constant=pytest.fail)
+    assert math.isnan(line["agents/max_entropy"])
+
+
+@pytest.mark.parametrize("what", ["reward", "obs 'vector'", "state"])
+def test_a_world_that_gives_no_number_is_named_before_anything_is_learned(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """One NaN in the value normaliser would stay there for good."""
+    step = ParticleWorld._step
+
+    def broken(world: ParticleWorld, actions: Any) -> None:
+        step(world, actions)
+        outputs = world.outputs
+        array = {"reward": outputs.rewards[0], "state": outputs.state}.get(what, outputs.obs[0]["vector"])
+        array[2] = np.nan
+
+    monkeypatch.setattr(ParticleWorld, "_step", broken)
+
+    with pytest.raises(WorldError, match=f"world 'spread' gave .*copy 2 .*{what}.*"):
+        train(small("spread"), tmp_path / "run")
+    assert not list((tmp_path / "run/checkpoints").glob("*"))

@@ -27,8 +27,9 @@ def scripted_play(world_id: str, **config: Any) -> Play:
     return Play(world, seating.policies, seating.seats, seeds)
 
 
-def hud(moment: Moment) -> dict[str, float]:
-    return {name: float(value) for name, value in (line.split(": ") for line in moment.hud)}
+def hud(moment: Moment) -> dict[str, float | str]:
+    """Metrics have no value before the first step."""
+    return {name: value if value == "–" else float(value) for name, value in (line.split(": ") for line in moment.hud)}
 
 
 def test_an_episode_is_its_start_and_a_moment_per_step_then_the_next_one_starts() -> None:
@@ -44,7 +45,7 @@ def test_the_last_moment_of_an_episode_shows_its_true_end() -> None:
     moments = list(islice(live_feed(scripted_play("two_kinds")), 7))
 
     assert hud(moments[5]) == {"step": 5, "return crew": 5, "success": 1}
-    assert hud(moments[6]) == {"step": 0, "return crew": 0, "success": 0}
+    assert hud(moments[6]) == {"step": 0, "return crew": 0, "success": "–"}
     assert moments[5].scene != moments[6].scene
 
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import pygame
 import pytest
 from viewer.scenes import BOUNDS, disc_at, scene
 
@@ -235,3 +236,14 @@ def test_worlds_load_without_pygame() -> None:
     found = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
 
     assert found.split() == ["False"]
+
+
+def test_fonts_survive_other_code_that_quits_and_starts_pygame_again() -> None:
+    """As Gymnasium's envs do when they are closed and opened."""
+    renderer = Renderer((200, 150), title="board")
+    before = renderer.frame(Scene(bounds=(-1, -1, 1, 1), primitives=()))
+    pygame.quit()
+    pygame.font.init()
+    renderer._letters._texts.clear()
+
+    assert (renderer.frame(Scene(bounds=(-1, -1, 1, 1), primitives=())) == before).all()

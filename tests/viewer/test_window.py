@@ -192,3 +192,24 @@ def test_a_window_plays_at_the_rate_and_in_many_frames(screen: str, monkeypatch:
     assert seen == sorted(seen)
     assert len({round(place % 0.1, 3) for place in seen}) > 5
     assert 0.5 < seen[-1] <= 2.0 * elapsed
+
+
+def test_a_window_whose_display_is_gone_counts_as_closed(screen: str) -> None:
+    """All windows of a process share one display: closing one closes the others."""
+    first, second = Window((100, 100), "first"), Window((100, 100), "second")
+    first.close()
+
+    assert second.pressed() == []
+    assert second.closed
+
+
+def test_a_picture_follows_the_window_that_is_made_larger(screen: str) -> None:
+    renderer = Renderer((300, 200))
+    renderer.show(scene(disc_at(0.0)))
+    pygame.display.set_mode((500, 400), pygame.RESIZABLE)
+    open_still = renderer.show(scene(disc_at(0.0)))
+    shown = pygame.display.get_surface().get_size()
+    renderer.close()
+
+    assert open_still
+    assert renderer.size == shown == (500, 400)

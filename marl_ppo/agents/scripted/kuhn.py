@@ -32,5 +32,5 @@ class KuhnNash(Script):
         faces_bet = first_move[:, 1] + second_move[:, 1]
         table = torch.tensor(BET_PROBABILITY, device=turn.obs.device)
         bet = table[is_first[:, 0].long(), faces_bet.long(), card.argmax(-1)]
-        threshold = torch.full_like(bet, 0.5) if turn.greedy else turn.noise[:, 0]
-        return (threshold < bet).long(), turn.memory
+        # Mixed also where asked to be greedy: who never bluffs can be beaten.
+        return (turn.noise[:, 0] < bet).long(), turn.memory

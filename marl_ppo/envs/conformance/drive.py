@@ -21,13 +21,16 @@ Check = Callable[[MakeWorld], None]
 """raises a ConformanceError if the worlds break its rule"""
 History = list[dict[str, Array]]
 
+LONGEST = 1000
+"""steps of a check at most: whether a later limit is kept is not looked at"""
 COPIES = 5
 """copies in a check: enough to differ, few enough to be quick"""
 
 
 def steps_for(spec: WorldSpec) -> int:
-    """Steps of play that meet several endings where episodes are short, and stay cheap where they are long."""
-    return min(2 * (spec.max_steps or 20) + 5, 60)
+    """Steps of play that meet several endings where episodes are short, and one where they are long."""
+    limit = spec.max_steps or 20
+    return max(min(2 * limit + 5, 60), min(limit + 1, LONGEST))
 
 
 def require(holds: bool | np.bool_, message: str) -> None:

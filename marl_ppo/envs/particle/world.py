@@ -101,8 +101,8 @@ class ParticleWorld(World):
     ) -> None:
         if dynamics not in ("mpe2", "classic"):
             raise ConfigError(f"dynamics must be 'mpe2' or 'classic', got {dynamics!r}")
-        if max_steps < 1:
-            raise ConfigError(f"max_steps must be at least 1, got {max_steps}")
+        if not 1 <= max_steps < 2**31:
+            raise ConfigError(f"max_steps must be at least 1 and below 2**31, got {max_steps}")
         self._local_ratio = float(config.get("local_ratio", 1.0))
         if not 0.0 <= self._local_ratio <= 1.0:
             raise ConfigError(f"local_ratio must be within [0, 1], got {self._local_ratio}")

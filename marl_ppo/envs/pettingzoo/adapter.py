@@ -6,7 +6,8 @@ groups     agents with equal spaces; each group is one team, since PettingZoo do
 endings    an agent that leaves `agents` terminates or is truncated as the env says, or terminates where it says
            neither; the copy ends when no agent is left
 state      `env.state()` where the env offers `state_space`
-seeds      an episode starts with `env.reset(seed=int(seed % 2**31))`: many envs take no larger seed
+seeds      an episode starts with `env.reset(seed=int(seed % 2**31))`: many envs take no larger seed. So few numbers
+           that now and then a held-out episode is one met in training
 actions    continuous ones are clipped to the action space, since envs differ in what they do outside it
 
 There is no snapshot and no re-simulation: what an env keeps to itself cannot be known from outside.
@@ -35,17 +36,20 @@ def from_parallel_env(make: Callable[[], ParallelEnv], *, num_envs: int) -> Worl
 
 def installed_env(world_id: str, *, num_envs: int, **config: Any) -> World:
     """N copies of an installed env, e.g. `pettingzoo:mpe2.simple_spread_v3`; `config` goes to its `parallel_env`."""
-    module = world_id.removeprefix(PETTINGZOO_PREFIX)
+    name = world_id.removeprefix(PETTINGZOO_PREFIX)
     try:
-        constructor = importlib.import_module(module).parallel_env
-    except (ImportError, AttributeError, ValueError) as error:  # ValueError: no module is named at all
+        module = importlib.import_module(name)
+    except (ImportError, TypeError, ValueError) as error:  # the latter two: no module is named, or none from the root
         raise UnknownNameError(
             f"{world_id!r} must name an installed module with a `parallel_env`, but {error}; install its package"
         ) from error
+    if not hasattr(module, "parallel_env"):
+        known = "only the AEC form of an env, and Parallel ones are taken" if hasattr(module, "env") else "no env"
+        raise UnknownNameError(f"{world_id!r} must name a module with a `parallel_env`; {name} has {known}")
     try:
-        envs = [constructor(**config) for _ in range(num_envs)]
-    except TypeError as error:
-        raise ConfigError(f"{world_id!r} cannot be made with {config}: {error}") from error
+        envs = [module.parallel_env(**config) for _ in range(num_envs)]
+    except Exception as error:  # whatever an env thinks of its arguments
+        raise ConfigError(f"{world_id!r} cannot be made with {config}: {type(error).__name__} {error}") from error
     return ParallelEnvWorld(envs, world_id=world_id, config=config)
 
 

@@ -34,6 +34,7 @@ class WorldAECEnv(AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
         self.render_mode = parallel.render_mode
         self.possible_agents = parallel.possible_agents
         self.agents: list[str] = []
+        self._observations: dict[str, Any] = {}
         if hasattr(parallel, "state_space"):
             self.state_space = parallel.state_space
 
@@ -44,6 +45,8 @@ class WorldAECEnv(AECEnv):  # type: ignore[misc]  # PettingZoo ships no types
         return self._parallel.action_space(agent)
 
     def observe(self, agent: str) -> Any:
+        if not self._observations:
+            raise WorldError("observe: no episode was started; call reset() first")
         return self._observations[agent]
 
     def state(self) -> Array:

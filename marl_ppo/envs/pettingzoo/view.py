@@ -8,7 +8,8 @@ endings  an agent leaves `agents` when its seat terminates or is truncated; the 
          `info["metrics"]` and, where the world has outcomes, `info["outcome"]`, the score of the agent's team
 seeds    `reset(seed=s)` plays episode 0 of run seed s, each later `reset()` the next one, from the stream
          (s, "eval", copy 0, episode). Until a seed is given the run seed is one from the operating system.
-drawing  in the mode `human` every reset and step is shown in a window, at most RENDER_FPS times a second
+drawing  in the mode `human` every reset and step is shown in a window, at most RENDER_FPS times a second, until somebody
+         closes the window; step, return and metrics stand beside the scene
 """
 
 import copy
@@ -22,6 +23,7 @@ import numpy as np
 from gymnasium import logger, spaces
 from pettingzoo import ParallelEnv
 
+from marl_ppo.envs.hud import Hud
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, Group, World
@@ -62,6 +64,7 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
             self.state_space = spaces.Box(-np.inf, np.inf, (spec.state_size,), np.float32)
         self._run_seed = secrets.randbits(64)
         self._next_episode = 0
+        self._hud = Hud(spec)
         self._renderer: Any = None
         self._shown_s = -np.inf  # when the window last changed, on the monotonic clock
 
@@ -80,11 +83,10 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
         self, seed: int | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
         """Start the next episode, or episode 0 of the run seed `seed`; `options["params"]` sets the world's params."""
-        if seed is not None:
-            self._run_seed, self._next_episode = int(seed), 0
-        key = stream(self._run_seed, "eval", copy=[0], episode=self._next_episode)
-        self._world.reset(key, params=(options or {}).get("params"))
-        self._next_episode += 1
+        run_seed, episode = (self._run_seed, self._next_episode) if seed is None else (int(seed), 0)
+        self._world.reset(stream(run_seed, "eval", copy=[0], episode=episode), params=(options or {}).get("params"))
+        self._run_seed, self._next_episode = run_seed, episode + 1
+        self._hud.start()
         self.agents = list(self.possible_agents)
         if self.render_mode == "human":
             self.render()
@@ -96,6 +98,7 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
         if not self.agents:
             raise WorldError("step: the episode is over or was never started; call reset() first")
         outputs = self._world.step(self._joint_action(actions))
+        self._hud.add(outputs)
         played = self.agents
         rewards = {agent: float(self._of_seat(outputs.rewards, agent)) for agent in played}
         terminations = {agent: bool(self._of_seat(outputs.terminations, agent)) for agent in played}
@@ -140,13 +143,12 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
             # draws nothing must never do.
             renderer = importlib.import_module("marl_ppo.viewer.renderer").Renderer
             self._renderer = renderer(teams=self._world.spec.teams, title=self._world.spec.id)
-        scene = self._world.scene(0)
+        scene, hud = self._world.scene(0), self._hud.lines(self._world.outputs)
         if self.render_mode == "human":
             time.sleep(max(0.0, self._shown_s + 1 / RENDER_FPS - time.monotonic()))
-            self._renderer.show(scene)
-            self._shown_s = time.monotonic()
+            self._shown_s = time.monotonic() if self._renderer.show(scene, hud) else -np.inf
             return None
-        frame: Array = self._renderer.frame(scene)
+        frame: Array = self._renderer.frame(scene, hud)
         return frame
 
     def close(self) -> None:
