@@ -102,14 +102,15 @@ class UnbalancedOutcomes(SoundWorld):
 class OneParamForAll(SoundWorld):
     """The params of the last reset hold for every copy."""
 
-    def _latch_params(self, where: Array, params: Mapping[str, float | Array]) -> None:
-        super()._latch_params(where, params)
-        self.params[:] = self.params[where][0]
+    def _checked_params(self, where: Array, params: Mapping[str, float | Array]) -> Array:
+        latched = super()._checked_params(where, params)
+        self.params[:] = latched[0]
+        return latched
 
 
 class TakesAnyParam(SoundWorld):
-    def _latch_params(self, where: Array, params: Mapping[str, float | Array]) -> None:
-        super()._latch_params(where, {name: np.clip(params[name], -0.5, 0.5) for name in params if name == "wind"})
+    def _checked_params(self, where: Array, params: Mapping[str, float | Array]) -> Array:
+        return super()._checked_params(where, {name: np.clip(params[name], -0.5, 0.5) for name in params if name == "wind"})
 
 
 class ChanceDependsOnNumEnvs(SoundWorld):

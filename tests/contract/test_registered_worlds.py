@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
@@ -13,6 +14,8 @@ from marl_ppo.envs.conformance import Check, checks_for, episode_hash
 from marl_ppo.errors import ConfigError
 
 Variant = tuple[str, dict[str, Any]]
+
+GOLDEN = Path(__file__).with_name("golden_episodes.json")
 
 HASH_WORLDS = """
 import json, sys
@@ -100,3 +103,20 @@ def test_kernels_tell_the_same_uncompiled() -> None:
     hashes = {name_of(variant): episode_hash(maker(variant)) for variant in VARIANTS}
 
     assert dict(zip(hashes, uncompiled.stdout.split(), strict=True)) == hashes
+
+
+def test_episodes_are_those_they_have_been() -> None:
+    """A change that moves an episode moves every held-out result too: it raises the version, and the hashes anew.
+
+    `python tests/contract/test_registered_worlds.py` writes them.
+    """
+    assert json.loads(GOLDEN.read_text()) == golden()
+
+
+def golden() -> dict[str, str]:
+    """Variant and version → hash of what it tells in some random episodes, the same on every machine."""
+    return {f"{name_of(v)} version {maker(v)(1).spec.version}": episode_hash(maker(v)) for v in VARIANTS}
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(golden(), indent=2) + "\n")
