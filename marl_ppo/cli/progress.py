@@ -79,7 +79,9 @@ class ProgressBar(RunListener):
         about = [f"{metrics['SPS'] / 1000:.0f}k SPS", f"KL {kl:.3f}"]
         if self._returns:
             several = len(self._returns) > 1
-            returns = [f"{team} {value:.2f}" if several else f"{value:.2f}" for team, value in self._returns.items()]
+            # Of the team that learns, where only one does: there is no room for all and the level.
+            shown = self._returns if self._anchors is None else {self._anchors.team: self._returns[self._anchors.team]}
+            returns = [f"{team} {value:.2f}" if several else f"{value:.2f}" for team, value in shown.items()]
             about.append(f"return {' '.join(returns)}{self._level()}")
         assert self._task is not None
         self._bar.update(self._task, completed=self._done(progress), about="  ".join(about))

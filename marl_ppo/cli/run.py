@@ -84,7 +84,7 @@ def _compare(groups: dict[str, list[Path]]) -> None:
     teams = list(scores[first][0])
     if any(run.keys() != set(teams) for runs in scores.values() for run in runs):
         raise ConfigError(f"runs can be compared in worlds with the same teams only; {first} has {', '.join(teams)}")
-    tasks = {str((config.world, config.world_config)) for runs in groups.values() for config in map(_config, runs)}
+    tasks = {f"{config.world} {config.world_config}" for runs in groups.values() for config in map(_config, runs)}
     if len(tasks) > 1:
         print("These runs learned different tasks, so that their returns do not compare: " + "; ".join(sorted(tasks)))
     table = Table(

@@ -51,3 +51,12 @@ def test_arguments_are_refused(marl_ppo: Any) -> None:
     assert said.code == 2
     assert "doctor takes no arguments, got 'who'" in said.err
     assert marl_ppo("doctor", "--help").lines[0] == "usage: marl-ppo doctor"
+
+
+def test_plain_pygame_alone_is_as_good(marl_ppo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Telling its user to install pygame-ce beside it would make the conflict that is warned of above."""
+    installed(monkeypatch, {"pygame": "2.6.1", "pygame-ce": None})
+    said = marl_ppo("doctor")
+
+    assert "  pygame 2.6.1, which does as well as pygame-ce" in said.lines
+    assert not any(line.startswith("!") for line in said.lines)

@@ -87,3 +87,12 @@ def test_a_reader_that_has_seen_enough_ends_the_program_quietly(verb: str) -> No
     _, said = program.communicate(timeout=60)
 
     assert said == ""
+
+
+def test_a_missing_package_is_named_with_the_verb_that_knows_more(marl_ppo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rich.table", None)
+    monkeypatch.delitem(sys.modules, "marl_ppo.cli.run", raising=False)
+    said = marl_ppo("run", "list")
+
+    assert said.code == 2
+    assert "the package 'rich.table' is missing; `marl-ppo doctor` says" in said.err

@@ -145,3 +145,13 @@ def test_what_makes_no_sense_is_said(marl_ppo: Any, arguments: str, message: str
 
     assert said.code == 2
     assert message in said.err
+
+
+def test_runs_of_different_tasks_are_compared_with_a_word_of_warning(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    marl_ppo("train", "bandit", "--name", "one", *small)
+    marl_ppo("train", "bandit", "--name", "same", *small)
+    marl_ppo("train", "bandit", "masked=true", "--name", "other", *small)
+    warning = "These runs learned different tasks, so that their returns do not compare: "
+
+    assert warning not in marl_ppo("run", "compare", "one", "same").out
+    assert f"{warning}bandit {{'masked': True}}; bandit {{}}" in marl_ppo("run", "compare", "one", "other").out

@@ -248,3 +248,11 @@ def test_help_shows_the_worlds_own_defaults(marl_ppo: Any) -> None:
     assert said.code == 0
     assert f"all copies counted (default: {preset('spread').total_steps})" in shown
     assert "marl-ppo train --resume RUN" in shown
+
+
+def test_the_level_of_the_one_team_that_learns_is_told(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    """Against a prey that stays as it is, random and scripted chasers have a level; where both sides learn they have none."""
+    said = marl_ppo("train", "tag", "--learn", "chasers", "--name", "hunt", *small, "--num-steps", "25", "--total-steps", "400")
+
+    assert re.search(r"Skill of chasers: random play \(\d\.\d\d\) is 0 %, our script \(\d\d\.\d\d\) is 100 %\.", said.out)
+    assert re.search(r"return chasers -?\d+\.\d\d \(skill -?\d+ %\)", said.out)
