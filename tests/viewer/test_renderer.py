@@ -10,6 +10,7 @@ import pygame
 import pytest
 from viewer.scenes import BOUNDS, disc_at, scene
 
+from marl_ppo.envs import make_world, registered_worlds
 from marl_ppo.envs.scene import Box, Disc, Line, Primitive, Scene, Sprite, Text
 from marl_ppo.errors import ConfigError
 from marl_ppo.viewer.layout import View, arrange
@@ -247,3 +248,15 @@ def test_fonts_survive_other_code_that_quits_and_starts_pygame_again() -> None:
     renderer._letters._texts.clear()
 
     assert (renderer.frame(Scene(bounds=(-1, -1, 1, 1), primitives=())) == before).all()
+
+
+@pytest.mark.parametrize("world_id", [world.id for world in registered_worlds()])
+def test_no_words_of_a_world_are_cut_at_the_edge_of_its_board(world_id: str) -> None:
+    """Half a word's width on either side of the point it stands around; a letter is about half as wide as it is high."""
+    world = make_world(world_id)
+    world.reset(np.zeros(1, np.uint64))
+    left, _, right, _ = world.scene(0).bounds
+    for text in (primitive for primitive in world.scene(0).primitives if isinstance(primitive, Text)):
+        reach = 0.3 * text.height * len(text.text)
+
+        assert left <= text.x - reach < text.x + reach <= right, text.text

@@ -46,6 +46,7 @@ def write(outputs: Outputs, where: Array, values: Mapping[str, ArrayLike]) -> No
 
 def text_scene(lines: Sequence[str]) -> Scene:
     """Lines of text, one under another: all there is to see of a probe."""
-    top = float(len(lines))
-    texts = (Text(key=f"line_{i}", x=0.1, y=top - i - 0.5, text=line, height=0.4) for i, line in enumerate(lines))
-    return Scene(bounds=(0.0, 0.0, 8.0, top), primitives=tuple(texts))
+    width, top = 8.0, float(len(lines))
+    # A Text stands around its point, so that only in the middle there is room on both sides.
+    texts = (Text(key=f"line_{i}", x=width / 2, y=top - i - 0.5, text=line, height=0.4) for i, line in enumerate(lines))
+    return Scene(bounds=(0.0, 0.0, width, top), primitives=tuple(texts))
