@@ -32,7 +32,7 @@ class EvaluateFlags:
     """the team to measure; in turn all that PLAYER plays if not given"""
     against: str | None = None
     """who plays the other teams, sampling its actions: scripted, random or a trained player; if not given, the script,
-    or where there is none PLAYER itself"""
+    where there is none PLAYER itself, and where PLAYER cannot, random"""
     episodes: int = 10_000
     """held-out episodes"""
     seed: int = 0
@@ -120,7 +120,8 @@ def _opponent(wanted: str | None, spec: WorldSpec, name: str) -> Player:
     try:
         return find_player("scripted", spec)
     except MarlPPOError:
-        return find_player(name, spec)
+        player = find_player(name, spec)
+        return player if playable_teams(spec, player) == list(spec.teams) else find_player("random", spec)
 
 
 def _report(results: dict[str, Evaluation], team: str) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def resume(
         saved = list_checkpoints(folder / CHECKPOINTS)
         if checkpoint is None and not saved:
             raise ConfigError(f"{folder} has no checkpoint to go on from; start it again with its config.toml")
-        if checkpoint is not None and checkpoint.name not in {path.name for path in saved}:
+        if checkpoint is not None and checkpoint.resolve() not in {path.resolve() for path in saved}:
             raise ConfigError(f"{checkpoint} is none of the checkpoints of {folder}: {', '.join(path.name for path in saved)}")
         opponents = folder / OTHERS
         others = _others(config, _frozen_teams(config), str(opponents) if opponents.is_dir() else config.others)

@@ -57,6 +57,15 @@ def test_where_nobody_has_a_script_a_player_is_measured_beside_itself(marl_ppo: 
     assert "team adversary against tag" in " ".join(said.out.split())
 
 
+def test_who_plays_one_side_only_is_measured_beside_random_play(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    flags = ("--learn", "adversary", "--others", "random", "--name", "tag")
+    marl_ppo("train", "pettingzoo:mpe2.simple_tag_v3", *flags, *small)
+    said = marl_ppo("evaluate", "runs/tag", "--episodes", "4")
+
+    assert said.code == 0
+    assert "team adversary against random" in " ".join(said.out.split())
+
+
 def test_it_is_watched_in_a_world_that_can_be_drawn(marl_ppo: Any, small: tuple[str, ...]) -> None:
     train(marl_ppo, small)
     refused = marl_ppo("watch")
