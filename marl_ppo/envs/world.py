@@ -29,6 +29,8 @@ from marl_ppo.errors import CapabilityError, ConfigError, WorldError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 ActionSpace = spaces.Discrete | spaces.MultiDiscrete | spaces.Box
+ObsLeaf = spaces.Box | spaces.MultiDiscrete
+"""one part of what an agent sees: numbers or pictures, or a list of tokens, which are names and not amounts"""
 Capability = Literal["snapshot", "resimulate", "scene", "state", "outcomes"]
 
 
@@ -40,17 +42,17 @@ class Group:
     agents: tuple[str, ...]
     team: tuple[int, ...]
     """the team of each agent, an index into `WorldSpec.teams`"""
-    obs: Mapping[str, spaces.Box]
+    obs: Mapping[str, ObsLeaf]
     """what one agent sees, by leaf; a plain world has the one leaf `vector`"""
     action: ActionSpace
     masked: bool = False
-    """whether some actions may be illegal; discrete actions only"""
+    """whether some actions may be illegal; Discrete and one-dimensional MultiDiscrete actions only"""
 
     def __post_init__(self) -> None:
         if len(self.team) != len(self.agents):
             raise ConfigError(f"group {self.name!r} has {len(self.agents)} agents but {len(self.team)} team entries")
-        if self.masked and not isinstance(self.action, spaces.Discrete):
-            raise ConfigError(f"group {self.name!r} is masked, which needs a Discrete action space, got {self.action}")
+        if self.masked and not isinstance(self.action, spaces.Discrete | spaces.MultiDiscrete):
+            raise ConfigError(f"group {self.name!r} is masked, which needs discrete actions, got {self.action}")
 
     @property
     def agent_index(self) -> tuple[int, ...]:
@@ -61,6 +63,13 @@ class Group:
     def action_shape(self) -> tuple[int, ...]:
         """Shape of one agent's action: () for Discrete, (K,) for MultiDiscrete, (D,) for Box."""
         return tuple(self.action.shape or ())
+
+    @property
+    def mask_size(self) -> int:
+        """K, how many choices a mask tells of, those of a MultiDiscrete side by side; 0 where nothing is masked."""
+        if not self.masked or isinstance(self.action, spaces.Box):
+            return 0
+        return int(self.action.n) if isinstance(self.action, spaces.Discrete) else int(self.action.nvec.sum())
 
     @property
     def action_dtype(self) -> type:
@@ -125,9 +134,10 @@ class Outputs:
     """Everything a step tells, as arrays. Per group where the type is a tuple."""
 
     obs: tuple[dict[str, Array], ...]
-    """[N, A, *leaf]; float32 unless the leaf's Box has another dtype; zeros for agents that are not alive"""
+    """[N, A, *leaf] of the leaf's dtype; zeros for agents that are not alive"""
     action_mask: tuple[Array | None, ...]
-    """bool [N, A, K], True means legal; all True for seats that are not acting; None for groups without masks"""
+    """bool [N, A, K], True means legal; all True for seats that are not acting; None for groups without masks. Those of a
+    MultiDiscrete lie side by side"""
     rewards: tuple[Array, ...]
     """float32 [N, A]"""
     alive: tuple[Array, ...]
@@ -147,7 +157,7 @@ class Outputs:
     ended: Array
     """bool [N]: the copy is over and must be reset before the next step"""
     faulted: Array
-    """bool [N]: the copy broke; its last step is not to be trusted"""
+    """bool [N]: the copy broke and is over: its last step never happened, and its streams end at the obs before it"""
 
     @classmethod
     def allocate(cls, spec: WorldSpec, num_envs: int) -> "Outputs":
@@ -162,9 +172,7 @@ class Outputs:
                 for group in spec.groups
             ),
             action_mask=tuple(
-                np.ones((num_envs, len(group.agents), int(group.action.n)), bool)
-                if group.masked and isinstance(group.action, spaces.Discrete)
-                else None
+                np.ones((num_envs, len(group.agents), group.mask_size), bool) if group.masked else None
                 for group in spec.groups
             ),
             rewards=per_seat(np.float32),
@@ -293,6 +301,10 @@ class World(ABC):
     def scene(self, copy: int) -> Scene:
         """What copy `copy` looks like now."""
         raise CapabilityError(f"world {self.spec.id!r} has no scene: it cannot be drawn")
+
+    def take_faults(self) -> list[str]:
+        """What broke since the last call, a line for each faulted copy and its fault; a world of arrays does not break."""
+        return []
 
     def close(self) -> None:  # noqa: B027 - most worlds have nothing to free
         """Free what is held outside this process; a world of arrays holds nothing."""

@@ -49,14 +49,15 @@ def check_shapes_and_dtypes(make: MakeWorld) -> None:
 
 
 def check_obs_within_space(make: MakeWorld) -> None:
-    """What an alive agent sees is finite and within the Box of its group."""
+    """What an alive agent sees is finite and within the spaces of its group."""
 
     def check(told: Outputs, spec: WorldSpec) -> None:
         for g, group in enumerate(spec.groups):
-            for leaf, box in group.obs.items():
+            for leaf, space in group.obs.items():
+                low, high = (space.low, space.high) if isinstance(space, spaces.Box) else (0, space.nvec - 1)
                 seen = told.obs[g][leaf][told.alive[g]]
-                inside = np.isfinite(seen) & (seen >= box.low) & (seen <= box.high)
-                require(inside.all(), f"obs.{g}.{leaf} must be finite and within {box}, got {seen[~inside][:5]}")
+                inside = np.isfinite(seen) & (seen >= low) & (seen <= high)
+                require(inside.all(), f"obs.{g}.{leaf} must be finite and within {space}, got {seen[~inside][:5]}")
 
     _at_every_moment(make, check)
 
