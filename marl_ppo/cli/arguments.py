@@ -6,7 +6,7 @@ from typing import Any
 
 import tyro
 
-from marl_ppo.envs.registry import PETTINGZOO_PREFIX, RESERVED, make_world
+from marl_ppo.envs.registry import ADAPTING, RESERVED, is_installed, make_world
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
 from marl_ppo.training.players import UNTRAINED, find_trained, newest_run, trained_config
@@ -17,10 +17,14 @@ Settings = dict[str, str | int | float | bool]
 
 
 def split_words(arguments: list[str]) -> tuple[list[str], Settings, list[str]]:
-    """(words, world settings, flags): words come before the first flag; a setting may also stand behind a flag's value."""
+    """(words, world settings, flags): words come before the first flag; a setting may also stand behind a flag's value.
+
+    How an installed env is to be read, as in `--wrap resize,grayscale`, are settings of the world that look like flags.
+    """
+    arguments, adapting = _without_adapting(arguments)
     first_flag = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
     words = [word for word in arguments[:first_flag] if "=" not in word]
-    settings: Settings = {}
+    settings: Settings = dict(adapting)
     flags: list[str] = []
     for place, word in enumerate(arguments):
         before = arguments[place - 1] if place else ""
@@ -30,6 +34,22 @@ def split_words(arguments: list[str]) -> tuple[list[str], Settings, list[str]]:
         elif place >= first_flag:
             flags.append(word)
     return words, settings, flags
+
+
+def _without_adapting(arguments: list[str]) -> tuple[list[str], Settings]:
+    left: list[str] = []
+    found: Settings = {}
+    words = iter(arguments)
+    for word in words:
+        flag, _, value = word.partition("=")
+        name = flag.removeprefix("--").replace("-", "_")
+        if not flag.startswith("--") or name not in ADAPTING:
+            left.append(word)
+            continue
+        found[name] = value or next(words, "")
+        if not found[name]:
+            raise ConfigError(f"{flag} needs a value; `marl-ppo worlds pettingzoo:...` tells what it takes")
+    return left, found
 
 
 def parse_setting(word: str) -> tuple[str, Any]:
@@ -87,5 +107,5 @@ def world_of(
         if world is None or world == config.world:
             world, settings = config.world, {**config.world_config, **settings}
     given: dict[str, Any] = dict(settings)
-    copies = num_envs or (ENV_COPIES if world.startswith(PETTINGZOO_PREFIX) else COPIES)
+    copies = num_envs or (ENV_COPIES if is_installed(world) else COPIES)
     return make_world(world, num_envs=min(copies, episodes), **given), player

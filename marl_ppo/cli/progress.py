@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from marl_ppo.envs.registry import PETTINGZOO_PREFIX
+from marl_ppo.envs.registry import is_installed
 from marl_ppo.errors import MarlPPOError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
@@ -20,6 +20,8 @@ from marl_ppo.training.run import RunListener
 from marl_ppo.training.setup import world_from
 
 ANCHOR_EPISODES = 200
+NOTICES = 5
+"""of the world that are shown; what comes after them would hide the rest"""
 
 
 class Anchors(NamedTuple):
@@ -47,6 +49,7 @@ class ProgressBar(RunListener):
             refresh_per_second=4,
         )
         self._task: TaskID | None = None
+        self._notices = 0
 
     def on_start(self, config: TrainConfig, resumed_at: int) -> None:
         self._config = config
@@ -89,6 +92,13 @@ class ProgressBar(RunListener):
     def on_warning(self, source: str, name: str, text: str) -> None:
         self._bar.console.print(f"[yellow]warning, {name}[/yellow] ({source}): {text}")
 
+    def on_notice(self, text: str) -> None:
+        self._notices += 1
+        if self._notices <= NOTICES:
+            self._bar.console.print(f"[yellow]{self._config.world}[/yellow]: {text}", highlight=False)
+        elif self._notices == NOTICES + 1:
+            self._bar.console.print(f"{self._config.world} has more to tell like this; `faults` in metrics.jsonl counts on.")
+
     def on_checkpoint(self, path: Path) -> None:
         self._bar.refresh()
 
@@ -112,7 +122,7 @@ class ProgressBar(RunListener):
 
 def _anchors(config: TrainConfig) -> Anchors | None:
     """Where one team learns, and the others stay as they are; None elsewhere."""
-    if config.world.startswith(PETTINGZOO_PREFIX):  # no scripts there, and slow to make
+    if is_installed(config.world):  # no scripts there, and slow to make
         return None
     world = world_from(config, 50)
     teams = world.spec.teams

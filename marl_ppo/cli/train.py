@@ -128,6 +128,8 @@ def _report(results: list[RunResult]) -> None:
     last = results[-1]
     why = {"budget": "The budget is used up", "time": "Time is up", "interrupted": "Stopped by Ctrl-C"}[last.stopped]
     print(f"{why}: {last.progress.steps:,} steps in {last.progress.seconds:.0f} s. {last.folder}/curve.png has the curve.")
+    if last.faults:
+        print(f"{last.faults:,} episodes broke and were left out; see `faults` in {last.folder}/metrics.jsonl.")
     if last.stopped != "budget":
         print(f"Go on with it:   marl-ppo train --resume {last.folder}")
     print(f"Measure it:      marl-ppo evaluate {last.folder}")

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from marl_ppo.cli.arguments import split_words
-from marl_ppo.envs.registry import PETTINGZOO_PREFIX, make_world, registered_worlds, world_settings
+from marl_ppo.envs.registry import is_installed, make_world, registered_worlds, world_settings
 from marl_ppo.errors import ConfigError
 
 
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> None:
         return
     given_settings: dict[str, Any] = dict(settings)
     spec = make_world(words[0], **given_settings).spec
-    foreign = words[0].startswith(PETTINGZOO_PREFIX)
+    foreign = is_installed(words[0])
     no_limit = "steps as many as the env says" if foreign else "no step limit"
     limit = no_limit if spec.max_steps is None else f"at most {spec.max_steps} steps"
     console.print(f"[bold]{spec.id}[/bold] version {spec.version}, {limit}, teams {list(spec.teams)}")

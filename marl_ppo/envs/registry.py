@@ -24,7 +24,11 @@ class Registration:
 
 
 PETTINGZOO_PREFIX = "pettingzoo:"
-"""of the ids of installed PettingZoo envs: `pettingzoo:MODULE`, where MODULE has a `parallel_env`"""
+GYMNASIUM_PREFIX = "gymnasium:"
+"""of the ids of installed envs, see `marl_ppo.envs.pettingzoo.installed`"""
+
+ADAPTING = ("groups", "teams", "wrap", "reward_weights")
+"""settings that say how an installed env is read, and do not reach the env"""
 
 RESERVED = ("num_envs", "world_id")
 """arguments of `make_world` itself, which no setting of a world may be called"""
@@ -44,14 +48,20 @@ def registered_worlds() -> tuple[Registration, ...]:
     return tuple(_REGISTRY.values())
 
 
+def is_installed(world_id: str) -> bool:
+    """Whether the id names somebody else's env, played as a world."""
+    return world_id.startswith((PETTINGZOO_PREFIX, GYMNASIUM_PREFIX))
+
+
 def make_world(world_id: str, *, num_envs: int = 1, **config: Any) -> World:
     """N copies of a registered world, e.g. `make_world("spread", num_envs=256, agents=5)`.
 
-    An id such as `pettingzoo:mpe2.simple_spread_v3` names an installed PettingZoo env, whose arguments pass through.
+    An id such as `pettingzoo:mpe2.simple_spread_v3` or `gymnasium:CartPole-v1` names an installed env, whose arguments
+    pass through.
     Raises UnknownNameError with the nearest name, or ConfigError naming the arguments the world takes.
     """
     constructor = _constructor(world_id)
-    if not world_id.startswith(PETTINGZOO_PREFIX):
+    if not is_installed(world_id):
         _check_settings(world_id, config)
     world = constructor(num_envs=num_envs, **config)
     if not isinstance(world, World):
@@ -82,8 +92,8 @@ def _check_settings(world_id: str, config: Mapping[str, Any]) -> None:
 
 
 def _constructor(world_id: str) -> Any:
-    if world_id.startswith(PETTINGZOO_PREFIX):
-        return functools.partial(importlib.import_module("marl_ppo.envs.pettingzoo.adapter").installed_env, world_id)
+    if is_installed(world_id):
+        return functools.partial(importlib.import_module("marl_ppo.envs.pettingzoo.installed").installed_env, world_id)
     if world_id not in _REGISTRY:
         raise UnknownNameError.near("world", world_id, _REGISTRY, otherwise="`marl-ppo worlds` lists what there is.")
     module, _, name = _REGISTRY[world_id].entry_point.partition(":")

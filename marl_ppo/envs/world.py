@@ -172,8 +172,7 @@ class Outputs:
                 for group in spec.groups
             ),
             action_mask=tuple(
-                np.ones((num_envs, len(group.agents), group.mask_size), bool) if group.masked else None
-                for group in spec.groups
+                np.ones((num_envs, len(group.agents), group.mask_size), bool) if group.masked else None for group in spec.groups
             ),
             rewards=per_seat(np.float32),
             alive=per_seat(bool),
@@ -210,6 +209,8 @@ class World(ABC):
     outputs: Outputs
     seeds: Array
     """uint64 [N]: the seed of the episode each copy plays; all of an episode's randomness comes from it"""
+    needs_state: bool = True
+    """whether `outputs.state` will be read; a world to which state is costly need not write it where it will not"""
     params: Array
     """float64 [N, P]: the params latched at each copy's reset, in the order of `spec.params`"""
 
@@ -302,8 +303,8 @@ class World(ABC):
         """What copy `copy` looks like now."""
         raise CapabilityError(f"world {self.spec.id!r} has no scene: it cannot be drawn")
 
-    def take_faults(self) -> list[str]:
-        """What broke since the last call, a line for each faulted copy and its fault; a world of arrays does not break."""
+    def take_notices(self) -> list[str]:
+        """What people should know that came up since the last call, a line each: what a faulted copy broke of, say."""
         return []
 
     def close(self) -> None:  # noqa: B027 - most worlds have nothing to free

@@ -8,7 +8,7 @@ import numpy as np
 
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, World, WorldSpec
-from marl_ppo.errors import ConfigError
+from marl_ppo.errors import ConfigError, WorldError
 from marl_ppo.evaluation.statistics import Interval, interquartile_mean, mean, standard_error, stratified_bootstrap
 from marl_ppo.play.episodes import EpisodeLog, Episodes
 from marl_ppo.play.play import Play
@@ -49,6 +49,8 @@ class Evaluation:
     """the player of each team"""
     returns: Array
     """float64 [E, teams]: mean per-agent return of each team"""
+    faulted: int
+    """episodes that broke, and are not among the E"""
     lengths: Array
     metrics: dict[str, Array]
     outcomes: Array
@@ -97,6 +99,8 @@ def evaluate(
             rounds += ended
             on_progress(int(np.minimum(rounds, wanted).sum()))
         play.reset_ended()
+    if not any(len(taken) for _, taken in finished):
+        raise WorldError(f"all {episodes} episodes of world {world.spec.id!r} broke; {' '.join(world.take_notices()[:1])}")
     number = np.concatenate([numbers for numbers, _ in finished])
     order = np.argsort(number)
     order = order[number[order] < episodes]
@@ -108,6 +112,7 @@ def evaluate(
         spec=world.spec,
         lineup=tuple(player.name for player in lineup),
         returns=in_order(lambda taken: taken.team_returns(world.spec)),
+        faulted=episodes - len(order),
         lengths=in_order(lambda taken: taken.lengths),
         metrics={name: in_order(_metric(name)) for name in world.spec.metrics},
         outcomes=in_order(lambda taken: taken.outcomes),

@@ -63,6 +63,7 @@ def close_decisions(
     values: Float32[Array, "T N A"],
     terminations: Bool[Array, "T N A"],
     truncations: Bool[Array, "T N A"],
+    faulted: Bool[Array, "T N"],
     final_values: Float32[Array, "T N A"],
     next_acting: Bool[Array, "N A"],
     next_values: Float32[Array, "N A"],
@@ -77,6 +78,9 @@ def close_decisions(
 
     A decision closes when its seat acts again, terminates, truncates, or is about to act when the rollout ends. All
     others stay open and are returned second, to be the next rollout's `carried`.
+
+    A faulted step never happened: the decisions it was to answer are forgotten, so that those before them, which closed
+    with V of the obs that these were made on, are the last of their streams.
     """
     num_steps, num_envs, num_agents = decided.shape
     by_step = (num_steps, num_envs * num_agents)
@@ -94,7 +98,9 @@ def close_decisions(
     left_open = OpenDecisions.none(1, by_step[1])
     _gather(
         OpenDecisions(*(field.reshape(-1) for field in carried)),
-        *(field.reshape(by_step) for field in (decided, rewards, values, terminations, truncations, final_values)),
+        *(field.reshape(by_step) for field in (decided, rewards, values, terminations, truncations)),
+        np.repeat(faulted, num_agents, axis=1),
+        final_values.reshape(by_step),
         next_acting.reshape(-1),
         next_values.reshape(-1),
         gamma,
@@ -133,6 +139,7 @@ def _gather(  # type: ignore[no-untyped-def]
     values,
     terminations,
     truncations,
+    faulted,
     final_values,
     next_acting,
     next_values,
@@ -153,6 +160,8 @@ def _gather(  # type: ignore[no-untyped-def]
                 is_open = True
                 row, value = (1 + t) * seats + s, values[t, s]
                 reward, duration = 0.0, 0
+            if faulted[t, s]:
+                is_open = False
             if is_open:
                 reward += gamma**duration * rewards[t, s]
                 duration += 1

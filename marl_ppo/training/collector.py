@@ -129,6 +129,7 @@ class Collector:
             experience.values[experience.mask.size :].view(shape).numpy(),
             store.terminations[g][2:].numpy(),
             store.truncations[g][2:].numpy(),
+            store.faulted[2:].numpy(),
             experience.final_values.numpy(),
             next_acting,
             next_values.view(shape[1:]).numpy(),

@@ -20,9 +20,16 @@ FORMAT_VERSION = 1
 
 
 def preset(world: str) -> TrainConfig:
-    """The shipped settings for a world: its package's presets/WORLD.toml, or the defaults where there is none."""
-    file = importlib.resources.files(world_package(world)) / "presets" / f"{world}.toml"
-    settings = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    """The shipped settings for a world: its package's presets/WORLD.toml, laid over presets/default.toml.
+
+    The colon in the id of an installed env becomes a hyphen. Where there is no file, the defaults hold.
+    """
+    folder = importlib.resources.files(world_package(world)) / "presets"
+    settings: dict[str, Any] = {}
+    for name in ("default", world.replace(":", "-")):
+        file = folder / f"{name}.toml"
+        if file.is_file():
+            settings = _laid_over(settings, tomllib.loads(file.read_text(encoding="utf-8")))
     return from_settings(TrainConfig, {"world": world, **settings}, source=f"the preset of {world!r}")
 
 

@@ -43,6 +43,7 @@ class StepStore:
         self.acting = tuple(map(stored, whole.acting))
         self.terminations = tuple(map(stored, whole.terminations))
         self.truncations = tuple(map(stored, whole.truncations))
+        self.faulted = stored(whole.faulted)
         self.state = stored(whole.state)
         self.outputs = [self._outputs(part) for part in shards]
         self.fresh = [[_without_past(row) for row in rows] for rows in self.outputs]
@@ -118,7 +119,7 @@ class StepStore:
                 metrics=scratch.metrics,
                 outcomes=scratch.outcomes,
                 ended=scratch.ended,
-                faulted=scratch.faulted,
+                faulted=self.faulted[row, part].numpy(),
             )
 
         return [at(row) for row in range(self.num_steps + 2)]
@@ -135,6 +136,7 @@ def _without_past(outputs: Outputs) -> Outputs:
         rewards=scratch(outputs.rewards),
         terminations=scratch(outputs.terminations),
         truncations=scratch(outputs.truncations),
+        faulted=np.zeros_like(outputs.faulted),
     )
 
 

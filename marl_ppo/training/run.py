@@ -41,6 +41,8 @@ class RunResult:
     spec: WorldSpec
     progress: Progress
     stopped: Stopped
+    faults: int
+    """episodes that broke, those before a resume included"""
 
 
 class RunListener:
@@ -54,6 +56,9 @@ class RunListener:
 
     def on_warning(self, source: str, name: str, text: str) -> None:
         """The guard `name` raised an alarm about `source`, a policy or the run's world."""
+
+    def on_notice(self, text: str) -> None:
+        """The world has something to tell, such as a copy that broke."""
 
     def on_checkpoint(self, path: Path) -> None:
         """A checkpoint was written."""
@@ -169,6 +174,8 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
             lines.write(to_json(line) + "\n")
             board.write(progress)
             listener.on_update(progress)
+            for text in trainer.take_notices():
+                listener.on_notice(text)
             share = progress.update / config.num_updates
             for name, guard in guards.items():
                 mine = {k.removeprefix(f"{name}/"): v for k, v in progress.metrics.items() if k.startswith(f"{name}/")}
@@ -188,7 +195,8 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
                 listener.on_checkpoint(path)
             if stopped != "budget":
                 break
-    result = RunResult(folder=folder, spec=trainer.setup.spec, progress=progress, stopped=stopped)
+    faults = sum(int(line.get("faults", 0)) for line in read_metrics(folder))
+    result = RunResult(folder=folder, spec=trainer.setup.spec, progress=progress, stopped=stopped, faults=faults)
     _write_summary(result, config)
     return result
 
@@ -291,6 +299,7 @@ def _write_summary(result: RunResult, config: TrainConfig) -> None:
         "updates": progress.update,
         "steps": progress.steps,
         "seconds": progress.seconds,
+        "faults": result.faults,
         "last": dict(progress.metrics),
     }
     (result.folder / "summary.json").write_text(to_json(summary, indent=2))

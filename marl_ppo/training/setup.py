@@ -70,6 +70,8 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
     plays = [
         _play(world, lineup, config.seed, shard.start, log) for world, shard, log in zip(worlds, shards, logs, strict=True)
     ]
+    for world in worlds:
+        world.needs_state = any(policy.critic.shared == "state" for policy in policies.values())
     collector = Collector(plays, shards, store, list(students.values()), executor)
     return Setup(
         config=config,

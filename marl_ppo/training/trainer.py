@@ -72,6 +72,7 @@ class Trainer:
         metrics |= {
             "SPS": self.config.steps_per_update / (ended - began),
             "collect_share": (collected - began) / (ended - began),
+            "faults": self.setup.store.faulted[2:].sum(),
             **self._episode_metrics(),
         }
         # The one place where metrics are read off the device.
@@ -87,6 +88,10 @@ class Trainer:
         self.update = int(checkpoint.counters["update"])
         self.seconds = float(checkpoint.counters["seconds"])
         self._started = state.restore(self.setup, checkpoint)
+
+    def take_notices(self) -> list[str]:
+        """What the worlds have to tell since the last call."""
+        return [text for play in self.setup.plays for text in play.world.take_notices()]
 
     def close(self) -> None:
         """End the threads and the worlds."""

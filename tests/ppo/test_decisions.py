@@ -23,13 +23,14 @@ class Steps:
     values: np.ndarray
     terminations: np.ndarray
     truncations: np.ndarray
+    faulted: np.ndarray
     final_values: np.ndarray
     next_acting: np.ndarray
     next_values: np.ndarray
 
     def cut(self, start: int, stop: int) -> "Steps":
         """Steps start to stop as a rollout of their own: whoever decides at `stop` is about to act there."""
-        piece = {field.name: getattr(self, field.name)[start:stop] for field in fields(self)[:6]}
+        piece = {field.name: getattr(self, field.name)[start:stop] for field in fields(self)[:7]}
         last = stop == len(self.decided)
         return Steps(
             **piece,
@@ -53,6 +54,7 @@ def random_steps(seed: int, num_steps: int, num_envs: int = 2, num_agents: int =
         values=normal(num_steps, *seats),
         terminations=generator.random((num_steps, *seats)) < 0.3 * how_often[1],
         truncations=generator.random((num_steps, *seats)) < 0.3 * how_often[2],
+        faulted=generator.random((num_steps, num_envs)) < 0.2 * how_often[1],
         final_values=normal(num_steps, *seats),
         next_acting=generator.random(seats) < 0.5,
         next_values=normal(*seats),
@@ -72,6 +74,9 @@ def replay_by_hand(steps: Steps, n: int, a: int) -> tuple[list[dict], dict | Non
     for t, following in itertools.zip_longest(starts, starts[1:]):
         stop = num_steps if following is None else following
         edges = [k for k in range(t, stop) if steps.terminations[k, n, a] or steps.truncations[k, n, a]]
+        faults = [k for k in range(t, stop) if steps.faulted[k, n]]
+        if faults and (not edges or faults[0] <= edges[0]):
+            continue  # nobody knows what this decision led to
         last = edges[0] if edges else stop - 1
         decision = {
             "rows": num_envs * num_agents + (t * num_envs + n) * num_agents + a,
@@ -165,7 +170,7 @@ def test_a_rollout_cut_stops_the_trace_at_the_last_closed_decision(seed: int, nu
 def test_acting_at_every_step_is_plain_gae(seed: int, num_steps: int) -> None:
     """One decision per step, in place: slot d holds step d, so nothing has to be gathered from elsewhere."""
     steps = random_steps(seed, num_steps)
-    steps.decided[:], steps.next_acting[:] = True, True
+    steps.decided[:], steps.next_acting[:], steps.faulted[:] = True, True, False
     closed, left_open = gather(steps)
     following = np.concatenate([steps.values[1:], steps.next_values[None]])
     truncated = steps.truncations & ~steps.terminations

@@ -12,11 +12,12 @@ from marl_ppo.training.run import train
 SPREAD = "pettingzoo:mpe2.simple_spread_v3"
 
 
-def test_an_installed_env_has_the_default_settings() -> None:
-    """Presets lie beside worlds of ours; nobody ships one for an env that is not."""
-    settings = preset(SPREAD)
+def test_an_installed_env_has_settings_that_suit_slow_envs() -> None:
+    """Few copies and long rollouts, where compiled worlds have hundreds of copies and short ones."""
+    settings = preset("pettingzoo:some_package.some_env_v0")
 
-    assert settings == TrainConfig(world=SPREAD)
+    assert settings.num_envs < TrainConfig(world="spread").num_envs
+    assert settings.num_steps > TrainConfig(world="spread").num_steps
 
 
 def test_an_installed_env_trains_with_the_fused_update(small: Callable[..., TrainConfig], tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def test_the_record_has_a_line_per_update_and_the_summary_its_last_one(small: Sm
         "updates": last.pop("update"),
         "steps": last.pop("steps"),
         "seconds": last.pop("seconds"),
+        "faults": 0,
         "last": last,
     }
 

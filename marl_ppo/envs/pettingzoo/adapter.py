@@ -1,208 +1,353 @@
-"""Any PettingZoo ParallelEnv as a World: N independent copies of it, stepped one after the other in this process.
+"""Any PettingZoo or Gymnasium env as a World: N independent copies of it, stepped one after the other in this process.
 
-What it takes: fixed `possible_agents`, flat Box observations, Discrete, flat MultiDiscrete or flat Box actions.
-
-groups     agents with equal spaces; each group is one team, since PettingZoo does not say who wins together
+groups     agents with equal spaces, or what patterns say; see grouping.py
+teams      agents of one name but for its number, in an env of turns each agent its own, or what patterns say: PettingZoo
+           does not tell who wins together
 endings    an agent that leaves `agents` terminates or is truncated as the env says, or terminates where it says
            neither; the copy ends when no agent is left
-state      `env.state()` where the env offers `state_space`
+waiting    an agent that is shown nothing at a step does not act; it keeps the obs that it was shown last
+state      `env.state()` where the env declares a `state_space` of up to STATE_LIMIT numbers
 seeds      an episode starts with `env.reset(seed=int(seed % 2**31))`: many envs take no larger seed. So few numbers
            that now and then a held-out episode is one met in training
 actions    continuous ones are clipped to the action space, since envs differ in what they do outside it
+faults     an env that raises, or gives obs, rewards or a state that are not finite or of another shape than declared, is
+           `faulted`: the episode is over, and the next one is played by a new env, FAULTS_IN_A_ROW times at most
 
 There is no snapshot and no re-simulation: what an env keeps to itself cannot be known from outside.
 """
 
-import importlib
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from pettingzoo import ParallelEnv
 
-from marl_ppo.envs.registry import PETTINGZOO_PREFIX
-from marl_ppo.envs.world import ActionSpace, Array, Group, World, WorldSpec
-from marl_ppo.errors import ConfigError, UnknownNameError
+from marl_ppo.envs.pettingzoo.actions import ActionCodec
+from marl_ppo.envs.pettingzoo.drivers import Driver, Told, driver_of
+from marl_ppo.envs.pettingzoo.grouping import groups_of, teams_of
+from marl_ppo.envs.pettingzoo.observations import MASK, ObservationCodec
+from marl_ppo.envs.pettingzoo.wrapping import wrapped
+from marl_ppo.envs.world import Array, Group, Outputs, World, WorldSpec
+from marl_ppo.errors import ConfigError, MarlPPOError, WorldError
 
 SEED_RANGE = 2**31
+STATE_LIMIT = 4096
+FAULTS_IN_A_ROW = 10
+"""so many episodes of one copy may break one after the other before the world gives up"""
 
 
-def from_parallel_env(make: Callable[[], ParallelEnv], *, num_envs: int) -> World:
-    """N copies of the env that `make` makes. Raises ConfigError where it is of a kind that cannot be adapted."""
-    return ParallelEnvWorld([make() for _ in range(num_envs)])
+def from_env(
+    make: Callable[[], Any],
+    *,
+    num_envs: int,
+    groups: str | None = None,
+    teams: str | None = None,
+    wrap: str = "",
+    reward_weights: Sequence[float] | None = None,
+    world_id: str | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> "EnvWorld":
+    """N copies of the env that `make` makes: a PettingZoo ParallelEnv or AECEnv, or a gymnasium.Env.
+
+    groups          patterns that say who shares a policy, such as "archers=archer_*,knights=knight_*"
+    teams           patterns that say who wins together
+    wrap            SuperSuit wrappers, such as "resize,grayscale,frame_stack=4"
+    reward_weights  of the parts of a vector reward
+
+    Raises ConfigError where the env is of a kind that cannot be adapted.
+    """
+    if num_envs < 1:
+        raise ConfigError(f"num_envs must be at least 1, got {num_envs}")
+
+    def driver() -> Driver:
+        return driver_of(wrapped(make(), wrap))
+
+    drivers = [driver() for _ in range(num_envs)]
+    return EnvWorld(drivers, driver, _Reading(drivers[0], groups, teams), reward_weights, world_id, config or {})
 
 
-def installed_env(world_id: str, *, num_envs: int, **config: Any) -> World:
-    """N copies of an installed env, e.g. `pettingzoo:mpe2.simple_spread_v3`; `config` goes to its `parallel_env`."""
-    name = world_id.removeprefix(PETTINGZOO_PREFIX)
+class _Reading:
+    """How the agents of one kind of env are read, and in which groups and teams they are."""
+
+    def __init__(self, driver: Driver, groups: str | None, teams: str | None) -> None:
+        agents = driver.agents
+        pairs = {agent: (driver.observation_space(agent), driver.action_space(agent)) for agent in agents}
+        team_of = {
+            agent: name for name, members in teams_of(agents, teams, by_name=driver.one_team).items() for agent in members
+        }
+        self.teams = tuple(dict.fromkeys(team_of.values()))
+        infos = _first_infos(driver)
+        self.observations: list[ObservationCodec] = []
+        self.actions: list[ActionCodec] = []
+        found = []
+        for name, members in groups_of(agents, pairs, groups).items():
+            observation, action = pairs[members[0]]
+            self.observations.append(ObservationCodec(observation, members[0]))
+            self.actions.append(ActionCodec(action, members[0]))
+            masked = self.observations[-1].masked or any(MASK in infos.get(agent, {}) for agent in members)
+            found.append(
+                Group(
+                    name=name,
+                    agents=tuple(members),
+                    team=tuple(self.teams.index(team_of[agent]) for agent in members),
+                    obs=self.observations[-1].group_obs,
+                    action=self.actions[-1].space,
+                    masked=masked and not isinstance(self.actions[-1].space, spaces.Box),
+                )
+            )
+        self.groups = tuple(found)
+        space = driver.state_space()
+        is_small = isinstance(space, spaces.Box) and 0 < np.prod(space.shape) <= STATE_LIMIT
+        self.state_size = int(np.prod(space.shape)) if is_small else 0
+
+
+def _first_infos(driver: Driver) -> Mapping[str, Mapping[str, Any]]:
+    """What the agents are told beside their obs at the start of an episode: some envs tell their masks there."""
     try:
-        module = importlib.import_module(name)
-    except (ImportError, TypeError, ValueError) as error:  # the latter two: no module is named, or none from the root
-        raise UnknownNameError(
-            f"{world_id!r} must name an installed module with a `parallel_env`, but {error}; install its package"
-        ) from error
-    if not hasattr(module, "parallel_env"):
-        known = "only the AEC form of an env, and Parallel ones are taken" if hasattr(module, "env") else "no env"
-        raise UnknownNameError(f"{world_id!r} must name a module with a `parallel_env`; {name} has {known}")
-    try:
-        envs = [module.parallel_env(**config) for _ in range(num_envs)]
-    except Exception as error:  # whatever an env thinks of its arguments
-        raise ConfigError(f"{world_id!r} cannot be made with {config}: {type(error).__name__} {error}") from error
-    return ParallelEnvWorld(envs, world_id=world_id, config=config)
+        return driver.reset(0).infos
+    except Exception:  # a fault, which the first real reset will meet and name
+        return {}
 
 
-class ParallelEnvWorld(World):
-    """One World over equal ParallelEnvs, a copy each."""
+class EnvWorld(World):
+    """One World over equal envs, a copy each; made by `from_env`."""
 
     def __init__(
-        self, envs: Sequence[ParallelEnv], *, world_id: str | None = None, config: Mapping[str, Any] | None = None
+        self,
+        drivers: Sequence[Driver],
+        make: Callable[[], Driver],
+        reading: _Reading,
+        reward_weights: Sequence[float] | None,
+        world_id: str | None,
+        config: Mapping[str, Any],
     ) -> None:
-        if not envs:
-            raise ConfigError("num_envs must be at least 1, got 0")
-        super().__init__(_spec_of(envs[0], world_id, config or {}), len(envs))
-        self._envs = list(envs)
-        self._acting = tuple(np.zeros((len(envs), len(group.agents)), bool) for group in self.spec.groups)
-        """bool [N, A] per group: whose actions the next step reads"""
-        self._action_spaces = {agent: envs[0].action_space(agent) for agent in self.spec.agents}
+        name = drivers[0].name
+        version = re.search(r"[_-]v(\d+)$", name)
+        spec = WorldSpec(
+            id=world_id or f"pettingzoo:{name}",
+            version=int(version[1]) if version else 1,
+            groups=reading.groups,
+            teams=reading.teams,
+            max_steps=None,
+            state_size=reading.state_size,
+            capabilities=frozenset({"state"} if reading.state_size else {}),
+            config=dict(config),
+        )
+        super().__init__(spec, len(drivers))
+        self._drivers = list(drivers)
+        self._make = make
+        self._observations, self._actions = reading.observations, reading.actions
+        self._weights = None if reward_weights is None else np.asarray(reward_weights, np.float64)
+        self._now = Outputs.allocate(spec, len(drivers))
+        """what the envs told last; copied to the bound outputs, which the caller may overwrite"""
+        self._arrays_now = list(self._now.arrays().values())
+        self._floats = _named_floats(spec, self._now)
+        self._present = tuple(np.zeros_like(alive) for alive in self._now.alive)
+        """bool [N, A] per group: who is left, whether it acts or waits"""
+        self._broken = np.zeros(len(drivers), bool)
+        self._in_a_row = np.zeros(len(drivers), np.int64)
+        self._known = frozenset(spec.agents)
+        self._notices = [text for codec in reading.observations for text in codec.left_out]
+        self._unreported = [
+            (g, leaf.name, *_bounds(leaf.space))
+            for g, codec in enumerate(reading.observations)
+            for leaf in codec.leaves
+            if _is_bounded(leaf.space)
+        ]
+        """(group, leaf, low, high) of obs that might still be found outside what is declared"""
+
+    def take_notices(self) -> list[str]:
+        taken, self._notices = self._notices, []
+        return taken
 
     def close(self) -> None:
-        for env in self._envs:
-            env.close()
+        for driver in self._drivers:
+            driver.close()
 
     def _reset(self, where: Array) -> None:
         for n in np.flatnonzero(where).tolist():
-            observations, _ = self._envs[n].reset(seed=int(self.seeds[n]) % SEED_RANGE)
-            for acting in self._acting:
-                acting[n] = False
-            self._write(n, observations, rewards={}, terminations={}, truncations={})
+            while True:
+                for present in self._present:
+                    present[n] = False
+                try:
+                    if self._broken[n]:
+                        self._drivers[n] = self._make()
+                        self._broken[n] = False
+                    self._write(n, self._drivers[n].reset(int(self.seeds[n]) % SEED_RANGE))
+                    self._require_finite(n)
+                    break
+                except MarlPPOError:
+                    raise
+                except Exception as error:  # whatever an env of somebody else's may raise
+                    self._fault(n, error, "reset")
+        self._tell(where)
 
     def _step(self, actions: Sequence[Array]) -> None:
-        self._refuse_outside(actions, self._acting)
-        for n, env in enumerate(self._envs):
-            joint_action = {
-                agent: _env_action(self._action_spaces[agent], actions[g][n, a])
-                for g, group in enumerate(self.spec.groups)
-                for a, agent in enumerate(group.agents)
-                if self._acting[g][n, a]
-            }
-            observations, rewards, terminations, truncations, _ = env.step(joint_action)
-            self._write(n, observations, rewards, terminations, truncations)
+        self._refuse_outside(actions, self._now.acting)
+        for n, driver in enumerate(self._drivers):
+            joint_action = {}
+            for group, codec, chosen, acting in zip(self.spec.groups, self._actions, actions, self._now.acting, strict=True):
+                mine = chosen[n]
+                for a, agent in enumerate(group.agents):
+                    if acting[n, a]:
+                        joint_action[agent] = codec.to_env(mine[a])
+            try:
+                self._write(n, driver.step(joint_action))
+            except MarlPPOError:
+                raise
+            except Exception as error:  # as above
+                self._fault(n, error, "step")
+        if not self._all_finite():
+            for n in range(self.num_envs):
+                try:
+                    self._require_finite(n)
+                except ValueError as error:
+                    self._fault(n, error, "step")
+        self._in_a_row[self._now.ended & ~self._now.faulted] = 0
+        self._tell(np.ones(self.num_envs, bool))
 
-    def _write(
-        self,
-        n: int,
-        observations: Mapping[str, Array],
-        rewards: Mapping[str, float],
-        terminations: Mapping[str, bool],
-        truncations: Mapping[str, bool],
-    ) -> None:
-        """Write copy n's row of every output after its env was reset or stepped, and note who plays on."""
-        env, out = self._envs[n], self.outputs
-        # Some envs set the flags but keep the agent in `agents`; the flags count.
-        over = {agent for agent in env.possible_agents if terminations.get(agent) or truncations.get(agent)}
-        now = set(env.agents) - over
+    def _write(self, n: int, told: Told) -> None:
+        """Write copy n's row after its env was reset or stepped, and note who plays on."""
+        now = self._now
+        if strange := told.present - self._known:
+            raise ValueError(f"the agents {sorted(strange)}, which are not among its possible_agents")
         for g, group in enumerate(self.spec.groups):
+            codec, obs = self._observations[g], now.obs[g]
+            present, alive, acting, rewards = self._present[g], now.alive[g], now.acting[g], now.rewards[g]
             for a, agent in enumerate(group.agents):
-                left = bool(self._acting[g][n, a]) and agent not in now
-                terminated = left and bool(terminations.get(agent) or not truncations.get(agent))
-                truncated = left and not terminated
+                is_present = agent in told.present
+                left = bool(present[n, a]) and not is_present
+                truncated = left and agent in told.truncated and agent not in told.terminated
                 # Who is cut off keeps its last obs for this one step, since its value is bootstrapped from it.
-                alive = agent in now or truncated
-                out.obs[g]["vector"][n, a] = observations[agent] if alive else 0
-                out.rewards[g][n, a] = rewards.get(agent, 0.0)
-                out.alive[g][n, a] = alive
-                out.acting[g][n, a] = self._acting[g][n, a] = agent in now
-                out.terminations[g][n, a] = terminated
-                out.truncations[g][n, a] = truncated
-        if self.spec.state_size:
-            out.state[n] = env.state()
-        out.ended[n] = not now
-        out.faulted[n] = False
+                is_alive = is_present or truncated
+                shown = is_alive and agent in told.observations
+                if shown:
+                    codec.write(told.observations[agent], obs, (n, a))
+                elif alive[n, a] and not is_alive:
+                    for array in obs.values():
+                        array[n, a] = 0
+                present[n, a] = is_present
+                alive[n, a] = is_alive
+                acting[n, a] = is_acting = is_present and shown
+                rewards[n, a] = self._reward(told.rewards[agent]) if agent in told.rewards else 0.0
+                now.terminations[g][n, a] = left and not truncated
+                now.truncations[g][n, a] = truncated
+                if group.masked:
+                    mask = now.action_mask[g]
+                    assert mask is not None
+                    mask[n, a] = self._legal(g, agent, told) if is_acting else True
+        now.ended[n] = not told.present
+        now.faulted[n] = False
+        if self.spec.state_size and self.needs_state:
+            # Where all have terminated nothing is valued, and some envs have no state any more.
+            with contextlib.nullcontext() if told.present or told.truncated else contextlib.suppress(Exception):
+                now.state[n] = np.asarray(self._drivers[n].state()).reshape(-1)
 
+    def _legal(self, g: int, agent: str, told: Told) -> Array | bool:
+        """The mask inside the observation, else in the info; all is legal where neither has one."""
+        if self._observations[g].masked:
+            return self._actions[g].mask(self._observations[g].mask(told.observations[agent]))
+        info = told.infos.get(agent, {})
+        return self._actions[g].mask(info[MASK]) if MASK in info else True
 
-def _spec_of(env: ParallelEnv, world_id: str | None, config: Mapping[str, Any]) -> WorldSpec:
-    """What the env says of itself, as a WorldSpec; its name's `_v3` becomes version 3."""
-    name = str(env)
-    if not getattr(env, "possible_agents", None):
-        raise ConfigError(f"PettingZoo env {name!r} must have fixed possible_agents to be played as a world")
-    groups = _groups_of(env)
-    state_space = getattr(env, "state_space", None)
-    state_size = state_space.shape[0] if isinstance(state_space, spaces.Box) and len(state_space.shape) == 1 else 0
-    version = re.search(r"_v(\d+)$", name)
-    return WorldSpec(
-        id=world_id or f"{PETTINGZOO_PREFIX}{name}",
-        version=int(version[1]) if version else 1,
-        groups=groups,
-        teams=tuple(group.name for group in groups),
-        max_steps=None,
-        state_size=state_size,
-        capabilities=frozenset({"state"} if state_size else {}),
-        config=dict(config),
-    )
+    def _reward(self, reward: Any) -> float:
+        if np.ndim(reward) == 0:
+            return float(reward)
+        parts = np.asarray(reward, np.float64).reshape(-1)
+        if parts.size == 1:
+            return float(parts[0])
+        if self._weights is None or self._weights.shape != parts.shape:
+            given = "none" if self._weights is None else self._weights.tolist()
+            raise ConfigError(
+                f"world {self.spec.id!r} gives rewards of {parts.size} parts, so it needs as many reward_weights, such as "
+                f"{','.join(['1'] * parts.size)}; got {given}"
+            )
+        return float(parts @ self._weights)
 
+    def _tell(self, where: Array) -> None:
+        """Look at what the envs showed, and copy it to the bound outputs."""
+        for entry in list(self._unreported):
+            self._report_outside(*entry)
+        for group, leaves in zip(self.spec.groups, self._now.obs, strict=True):
+            for name, array in leaves.items():
+                if isinstance(space := group.obs[name], spaces.MultiDiscrete):
+                    np.clip(array, 0, space.nvec - 1, out=array)
+        everywhere = where.all()
+        for array, bound in zip(self._arrays_now, self.outputs.arrays().values(), strict=True):
+            if everywhere:
+                bound[...] = array
+            else:
+                bound[where] = array[where]
 
-def _groups_of(env: ParallelEnv) -> tuple[Group, ...]:
-    """Agents with equal spaces together, in the order of their first agents; each group is a team."""
-    kinds: list[tuple[tuple[Any, Any], list[str]]] = []
-    for agent in env.possible_agents:
-        pair = (env.observation_space(agent), env.action_space(agent))
-        for known, members in kinds:
-            if known == pair:
-                members.append(agent)
-                break
-        else:
-            kinds.append((pair, [agent]))
-
-    names = [_stem(members) for _, members in kinds]
-    return tuple(
-        Group(
-            name=name if names.count(name) == 1 else members[0],
-            agents=tuple(members),
-            team=(g,) * len(members),
-            obs={"vector": _world_obs(observation, members[0])},
-            action=_world_action(action, members[0]),
+    def _report_outside(self, g: int, leaf: str, low: Array, high: Array) -> None:
+        seen = self._now.obs[g][leaf]
+        outside = (seen < low) | (seen > high)
+        if not outside.any():
+            return
+        copy, a = np.argwhere(outside.reshape(*seen.shape[:2], -1).any(-1))[0]
+        value = seen[copy, a][outside[copy, a]].flat[0]
+        self._notices.append(
+            f"{self.spec.groups[g].agents[a]} was shown {value:g} in {leaf!r}, outside the space declared, "
+            f"{self.spec.groups[g].obs[leaf]}; said once, and gone on with"
         )
-        for g, (((observation, action), members), name) in enumerate(zip(kinds, names, strict=True))
-    )
+        self._unreported = [entry for entry in self._unreported if entry[:2] != (g, leaf)]
+
+    def _all_finite(self) -> bool:
+        """Whether everything is; the sum is quick, and not finite if any of its parts is not."""
+        return all(np.isfinite(array.sum(dtype=np.float64)) for array in self._floats.values())
+
+    def _require_finite(self, n: int) -> None:
+        for what, array in self._floats.items():
+            if not np.isfinite(array[n]).all():
+                raise ValueError(f"a number that is not finite in the {what}")
+
+    def _fault(self, n: int, error: Exception, when: str) -> None:
+        """Copy n broke: its episode is over, and what its last step told is forgotten."""
+        now = self._now
+        for g, present in enumerate(self._present):
+            now.alive[g][n] = now.truncations[g][n] = present[n]
+            for array in (now.rewards[g], now.acting[g], now.terminations[g], present):
+                array[n] = 0
+            for array in now.obs[g].values():
+                array[n] = 0
+        now.state[n] = 0
+        now.ended[n] = now.faulted[n] = self._broken[n] = True
+        self._in_a_row[n] += 1
+        what = f"copy {n} broke at a {when} ({type(error).__name__}: {error})"
+        if self._in_a_row[n] > FAULTS_IN_A_ROW:
+            raise WorldError(
+                f"world {self.spec.id!r}: {what}, for the {self._in_a_row[n]}th time in a row; the env has to be mended"
+            ) from error
+        self._notices.append(f"{what}; its episode is left out, and a new env takes its place")
+        with contextlib.suppress(Exception):
+            self._drivers[n].close()
 
 
-def _stem(agents: Sequence[str]) -> str:
-    """What numbered ids have in common, `agent` for agent_0 and agent_1; the first id where that is nothing."""
-    stems = {re.sub(r"_?\d+$", "", agent) for agent in agents}
-    return stems.pop() if len(stems) == 1 else agents[0]
+def _named_floats(spec: WorldSpec, told: Outputs) -> dict[str, Array]:
+    """All that must be finite, by what it is."""
+    found = {f"rewards of {group.name}": array for group, array in zip(spec.groups, told.rewards, strict=True)}
+    for group, leaves in zip(spec.groups, told.obs, strict=True):
+        found |= {f"obs {leaf!r} of {group.name}": array for leaf, array in leaves.items() if array.dtype == np.float32}
+    return found | {"state": told.state}
 
 
-def _world_obs(space: spaces.Space[Any], agent: str) -> spaces.Box:
-    if not isinstance(space, spaces.Box) or len(space.shape) != 1:
-        raise ConfigError(
-            f"the observation space of {agent!r} must be a Box of one dimension, got {space}; "
-            "flatten it first, for example with supersuit.flatten_v0"
-        )
-    if not np.issubdtype(space.dtype, np.floating):
-        return space
-    return spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32)
-
-
-def _world_action(space: spaces.Space[Any], agent: str) -> ActionSpace:
-    """The action space with choices numbered from 0 and floats in float32."""
-    if isinstance(space, spaces.Discrete):
-        return spaces.Discrete(int(space.n))
-    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) == 1:
-        return spaces.MultiDiscrete(space.nvec)
-    if isinstance(space, spaces.Box) and len(space.shape) == 1:
-        return spaces.Box(space.low.astype(np.float32), space.high.astype(np.float32), dtype=np.float32)
-    raise ConfigError(
-        f"the action space of {agent!r} must be Discrete, or a MultiDiscrete or Box of one dimension, got {space}"
-    )
-
-
-def _env_action(space: spaces.Space[Any], action: Array) -> Any:
-    """An action of the world as the env's own space wants it; the inverse of what `_world_action` simplified."""
-    if isinstance(space, spaces.Discrete):
-        return int(action + space.start)
+def _is_bounded(space: Any) -> bool:
+    """Whether a value of the leaf's dtype can be outside its space."""
     if isinstance(space, spaces.MultiDiscrete):
-        return (action + space.start).astype(space.dtype)
-    assert isinstance(space, spaces.Box)
-    return np.clip(action, space.low, space.high).astype(space.dtype)
+        return True
+    if space.dtype == np.uint8:
+        return bool((space.low > 0).any() or (space.high < 255).any())
+    return bool(np.isfinite(space.low).any() or np.isfinite(space.high).any())
+
+
+def _bounds(space: Any) -> tuple[Array, Array]:
+    if isinstance(space, spaces.MultiDiscrete):
+        return np.zeros_like(space.nvec), np.asarray(space.nvec - 1)
+    # Zeros are what the dead see, and rounding to float32 may pass a bound.
+    low, high = np.minimum(space.low, 0), np.maximum(space.high, 0)
+    if space.dtype == np.uint8:
+        return low, high
+    slack = 1e-6 * np.maximum(1, np.abs(np.where(np.isfinite(space.high - space.low), space.high - space.low, 1)))
+    return low - slack, high + slack
