@@ -24,16 +24,13 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from marl_ppo.envs.pettingzoo.actions import ActionCodec
 from marl_ppo.envs.pettingzoo.drivers import Driver, Told, driver_of
-from marl_ppo.envs.pettingzoo.grouping import groups_of, teams_of
-from marl_ppo.envs.pettingzoo.observations import MASK, ObservationCodec
+from marl_ppo.envs.pettingzoo.reading import Reading
 from marl_ppo.envs.pettingzoo.wrapping import wrapped
-from marl_ppo.envs.world import Array, Group, Outputs, World, WorldSpec
+from marl_ppo.envs.world import Array, Outputs, World, WorldSpec
 from marl_ppo.errors import ConfigError, MarlPPOError, WorldError
 
 SEED_RANGE = 2**31
-STATE_LIMIT = 4096
 FAULTS_IN_A_ROW = 10
 """so many episodes of one copy may break one after the other before the world gives up"""
 
@@ -65,50 +62,7 @@ def from_env(
         return driver_of(wrapped(make(), wrap))
 
     drivers = [driver() for _ in range(num_envs)]
-    return EnvWorld(drivers, driver, _Reading(drivers[0], groups, teams), reward_weights, world_id, config or {})
-
-
-class _Reading:
-    """How the agents of one kind of env are read, and in which groups and teams they are."""
-
-    def __init__(self, driver: Driver, groups: str | None, teams: str | None) -> None:
-        agents = driver.agents
-        pairs = {agent: (driver.observation_space(agent), driver.action_space(agent)) for agent in agents}
-        team_of = {
-            agent: name for name, members in teams_of(agents, teams, by_name=driver.one_team).items() for agent in members
-        }
-        self.teams = tuple(dict.fromkeys(team_of.values()))
-        infos = _first_infos(driver)
-        self.observations: list[ObservationCodec] = []
-        self.actions: list[ActionCodec] = []
-        found = []
-        for name, members in groups_of(agents, pairs, groups).items():
-            observation, action = pairs[members[0]]
-            self.observations.append(ObservationCodec(observation, members[0]))
-            self.actions.append(ActionCodec(action, members[0]))
-            masked = self.observations[-1].masked or any(MASK in infos.get(agent, {}) for agent in members)
-            found.append(
-                Group(
-                    name=name,
-                    agents=tuple(members),
-                    team=tuple(self.teams.index(team_of[agent]) for agent in members),
-                    obs=self.observations[-1].group_obs,
-                    action=self.actions[-1].space,
-                    masked=masked and not isinstance(self.actions[-1].space, spaces.Box),
-                )
-            )
-        self.groups = tuple(found)
-        space = driver.state_space()
-        is_small = isinstance(space, spaces.Box) and 0 < np.prod(space.shape) <= STATE_LIMIT
-        self.state_size = int(np.prod(space.shape)) if is_small else 0
-
-
-def _first_infos(driver: Driver) -> Mapping[str, Mapping[str, Any]]:
-    """What the agents are told beside their obs at the start of an episode: some envs tell their masks there."""
-    try:
-        return driver.reset(0).infos
-    except Exception:  # a fault, which the first real reset will meet and name
-        return {}
+    return EnvWorld(drivers, driver, Reading(drivers[0], groups, teams), reward_weights, world_id, config or {})
 
 
 class EnvWorld(World):
@@ -118,7 +72,7 @@ class EnvWorld(World):
         self,
         drivers: Sequence[Driver],
         make: Callable[[], Driver],
-        reading: _Reading,
+        reading: Reading,
         reward_weights: Sequence[float] | None,
         world_id: str | None,
         config: Mapping[str, Any],
@@ -138,7 +92,7 @@ class EnvWorld(World):
         super().__init__(spec, len(drivers))
         self._drivers = list(drivers)
         self._make = make
-        self._observations, self._actions = reading.observations, reading.actions
+        self.reading = reading
         self._weights = None if reward_weights is None else np.asarray(reward_weights, np.float64)
         self._now = Outputs.allocate(spec, len(drivers))
         """what the envs told last; copied to the bound outputs, which the caller may overwrite"""
@@ -188,7 +142,9 @@ class EnvWorld(World):
         self._refuse_outside(actions, self._now.acting)
         for n, driver in enumerate(self._drivers):
             joint_action = {}
-            for group, codec, chosen, acting in zip(self.spec.groups, self._actions, actions, self._now.acting, strict=True):
+            for group, codec, chosen, acting in zip(
+                self.spec.groups, self.reading.actions, actions, self._now.acting, strict=True
+            ):
                 mine = chosen[n]
                 for a, agent in enumerate(group.agents):
                     if acting[n, a]:
@@ -214,7 +170,7 @@ class EnvWorld(World):
         if strange := told.present - self._known:
             raise ValueError(f"the agents {sorted(strange)}, which are not among its possible_agents")
         for g, group in enumerate(self.spec.groups):
-            codec, obs = self._observations[g], now.obs[g]
+            codec, obs = self.reading.observations[g], now.obs[g]
             present, alive, acting, rewards = self._present[g], now.alive[g], now.acting[g], now.rewards[g]
             for a, agent in enumerate(group.agents):
                 is_present = agent in told.present
@@ -237,20 +193,13 @@ class EnvWorld(World):
                 if group.masked:
                     mask = now.action_mask[g]
                     assert mask is not None
-                    mask[n, a] = self._legal(g, agent, told) if is_acting else True
+                    mask[n, a] = not is_acting or self.reading.legal(g, told.observations[agent], told.infos.get(agent, {}))
         now.ended[n] = not told.present
         now.faulted[n] = False
         if self.spec.state_size and self.needs_state:
             # Where all have terminated nothing is valued, and some envs have no state any more.
             with contextlib.nullcontext() if told.present or told.truncated else contextlib.suppress(Exception):
                 now.state[n] = np.asarray(self._drivers[n].state()).reshape(-1)
-
-    def _legal(self, g: int, agent: str, told: Told) -> Array | bool:
-        """The mask inside the observation, else in the info; all is legal where neither has one."""
-        if self._observations[g].masked:
-            return self._actions[g].mask(self._observations[g].mask(told.observations[agent]))
-        info = told.infos.get(agent, {})
-        return self._actions[g].mask(info[MASK]) if MASK in info else True
 
     def _reward(self, reward: Any) -> float:
         if np.ndim(reward) == 0:

@@ -69,10 +69,6 @@ class ObservationCodec:
         for leaf in self.leaves:
             obs[leaf.name][place] = leaf.encode(leaf.of(observation))
 
-    def mask(self, observation: Any) -> Any:
-        """The legal actions told inside an observation, in the form the env has them."""
-        return observation[MASK]
-
     def _collect(self, space: spaces.Space[Any], path: tuple[Any, ...], agent: str) -> None:
         if isinstance(space, spaces.Dict | spaces.Tuple):
             parts = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)

@@ -1,0 +1,65 @@
+"""How an env is read: which agents make a group or a team, and what becomes of their observations and actions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from marl_ppo.envs.pettingzoo.actions import ActionCodec
+from marl_ppo.envs.pettingzoo.drivers import Driver
+from marl_ppo.envs.pettingzoo.grouping import groups_of, teams_of
+from marl_ppo.envs.pettingzoo.observations import MASK, ObservationCodec
+from marl_ppo.envs.world import Array, Group
+
+STATE_LIMIT = 4096
+"""numbers a state may have; a picture of the whole field is no input for a plain network"""
+
+
+class Reading:
+    """The groups and teams of an env's agents, and the codecs of each group. Raises ConfigError where one cannot be read."""
+
+    def __init__(self, driver: Driver, groups: str | None, teams: str | None) -> None:
+        agents = driver.agents
+        pairs = {agent: (driver.observation_space(agent), driver.action_space(agent)) for agent in agents}
+        team_of = {
+            agent: name for name, members in teams_of(agents, teams, by_name=driver.one_team).items() for agent in members
+        }
+        self.teams = tuple(dict.fromkeys(team_of.values()))
+        infos = _first_infos(driver)
+        self.observations: list[ObservationCodec] = []
+        self.actions: list[ActionCodec] = []
+        found = []
+        for name, members in groups_of(agents, pairs, groups).items():
+            observation, action = pairs[members[0]]
+            self.observations.append(ObservationCodec(observation, members[0]))
+            self.actions.append(ActionCodec(action, members[0]))
+            masked = self.observations[-1].masked or any(MASK in infos.get(agent, {}) for agent in members)
+            found.append(
+                Group(
+                    name=name,
+                    agents=tuple(members),
+                    team=tuple(self.teams.index(team_of[agent]) for agent in members),
+                    obs=self.observations[-1].group_obs,
+                    action=self.actions[-1].space,
+                    masked=masked and not isinstance(self.actions[-1].space, spaces.Box),
+                )
+            )
+        self.groups = tuple(found)
+        space = driver.state_space()
+        is_small = isinstance(space, spaces.Box) and 0 < np.prod(space.shape) <= STATE_LIMIT
+        self.state_size = int(np.prod(space.shape)) if is_small else 0
+
+    def legal(self, group: int, observation: Any, info: Mapping[str, Any]) -> Array | bool:
+        """The mask inside an agent's observation, else in its info: bool [K], or True where neither has one."""
+        if self.observations[group].masked:
+            return self.actions[group].mask(observation[MASK])
+        return self.actions[group].mask(info[MASK]) if MASK in info else True
+
+
+def _first_infos(driver: Driver) -> Mapping[str, Mapping[str, Any]]:
+    """What the agents are told beside their obs at the start of an episode: some envs tell their masks there."""
+    try:
+        return driver.reset(0).infos
+    except Exception:  # a fault, which the first real reset will meet and name
+        return {}
