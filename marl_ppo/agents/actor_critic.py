@@ -12,44 +12,20 @@ agent; the others, and every critic with memory, run once per seat and are told 
 
 from typing import Literal
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
 from marl_ppo.agents.distributions import INITIAL_LOG_STD, action_head
+from marl_ppo.agents.encoders import AS_GOOD_AS_UNBOUNDED, Encoder
 from marl_ppo.agents.networks import NetworkConfig, Trunk, linear
+from marl_ppo.agents.observations import flat_obs, joint_size, obs_size
 from marl_ppo.agents.policy import Decision, Obs
 from marl_ppo.envs.world import ActionSpace, Group, WorldSpec
 from marl_ppo.errors import ConfigError
 
-AS_GOOD_AS_UNBOUNDED = 1e6
-"""bounds of actions so far out are not taken for a scale to explore at"""
 CriticKind = Literal["own", "joint", "state", "both"]
-
-
-def obs_size(group: Group) -> int:
-    """Length of one agent's obs when its leaves are flattened and concatenated."""
-    for leaf, box in group.obs.items():
-        if len(box.shape) != 1:
-            raise ConfigError(f"obs leaf {leaf!r} of group {group.name!r} has shape {box.shape}; only vectors are encoded")
-    return sum(box.shape[0] for box in group.obs.values())
-
-
-def joint_size(spec: WorldSpec) -> int:
-    """Length of everybody's obs, concatenated."""
-    return sum(obs_size(group) * len(group.agents) for group in spec.groups)
-
-
-def joint_obs(obs: tuple[Obs, ...]) -> Tensor:
-    """Everybody's obs [N, joint_size]: groups in order, in each group agents in order."""
-    everyone = [flat_obs(leaves).flatten(1) for leaves in obs]
-    return everyone[0] if len(everyone) == 1 else torch.cat(everyone, dim=1)
-
-
-def flat_obs(obs: Obs) -> Tensor:
-    """The leaves of obs [..., *leaf] side by side: float32 [..., obs_size]."""
-    leaves = [leaf.float() for leaf in obs.values()]  # whole numbers, of envs that see such, as well
-    return leaves[0] if len(leaves) == 1 else torch.cat(leaves, dim=-1)
 
 
 class Actor(nn.Module):
@@ -62,7 +38,8 @@ class Actor(nn.Module):
         super().__init__()
         self.head = action_head(group.action)
         self.num_indices = _num_indices(group) if config.agent_index else 0
-        self.trunk = Trunk(obs_size(group) + self.num_indices, config, generator)
+        self.encoder = Encoder(group.obs, config, generator)
+        self.trunk = Trunk(self.encoder.size + self.num_indices, config, generator)
         # The small gain makes the first policy nearly uniform.
         outputs = self.head.param_size - self.head.free_size
         self.output = linear(self.trunk.size, outputs, gain=0.01, generator=generator)
@@ -105,7 +82,8 @@ class Actor(nn.Module):
 
     def forward(self, obs: Tensor, agent_index: Tensor, is_start: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Parameters of the action distribution [..., P], and memory [B, M]."""
-        features, memory = self.trunk(_with_index(obs, agent_index, self.num_indices), is_start, memory)
+        inputs = _with_index(self.encoder(obs), agent_index, self.num_indices)
+        features, memory = self.trunk(inputs, is_start, memory)
         params = self.output(features)
         if self.log_std is not None:
             mean = self.centre + self.half_width * params
@@ -128,11 +106,12 @@ class Critic(nn.Module):
             self.shared = "joint" if kind == "joint" or "state" not in spec.capabilities else "state"
         self.shared_size = {None: 0, "joint": joint_size(spec), "state": spec.state_size}[self.shared]
         self.sees_own = kind in ("own", "both")
+        self.shared_encoder = _shared_encoder(spec, self.shared, config, generator)
+        self.own_encoder = Encoder(group.obs if self.sees_own else {}, config, generator)
         self.per_seat = self.sees_own or config.memory != "none"
         """whether it runs once per seat [B] rather than once per copy with one output per agent [N, A]"""
-        own = obs_size(group) if self.sees_own else 0
         self.num_indices = _num_indices(group, across_teams=True) if self.per_seat else 0
-        self.trunk = Trunk(self.shared_size + own + self.num_indices, config, generator)
+        self.trunk = Trunk(self.shared_encoder.size + self.own_encoder.size + self.num_indices, config, generator)
         outputs = 1 if self.per_seat else len(group.agents)
         self.output = linear(self.trunk.size, outputs, gain=1.0, generator=generator)
         self.memory_size = self.trunk.memory_size
@@ -143,9 +122,19 @@ class Critic(nn.Module):
         Per seat, `inputs` are `seat_inputs(...)` [..., B, size] and values [..., B]; otherwise what the copy's seats
         share [N, S] and values [N, A].
         """
-        features, memory = self.trunk(inputs, is_start, memory)
+        features, memory = self.trunk(self.encode(inputs), is_start, memory)
         values = self.output(features)
         return values.squeeze(-1) if self.per_seat else values, memory
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        """What the trunk sees of `inputs`: the shared ones, the seat's own and its column, each in its way."""
+        if self.shared_encoder.is_identity and self.own_encoder.is_identity:
+            return inputs.float()
+        shared, rest = inputs[..., : self.shared_size], inputs[..., self.shared_size :]
+        own = rest[..., : rest.shape[-1] - self.num_indices]
+        parts = [self.shared_encoder(shared)] if self.shared_size else []
+        parts += [self.own_encoder(own)] if self.sees_own else []
+        return torch.cat([*parts, rest[..., own.shape[-1] :].float()], dim=-1)
 
     def seat_inputs(self, shared: Tensor | None, own: Tensor, column: Tensor) -> Tensor:
         """Inputs of a per-seat critic: shared [..., S], own obs [..., d], column int64 [...] of the seat's agent.
@@ -165,6 +154,66 @@ class ActorCritic(nn.Module):
         super().__init__()
         self.actor = Actor(group, config, generator)
         self.critic = Critic(spec, group, kind, config, generator)
+        encoders = (self.actor.encoder, self.critic.own_encoder, self.critic.shared_encoder)
+        self.has_statistics = any(encoder.has_statistics for encoder in encoders)
+        """whether there is something to `take_in`"""
+
+    @torch.no_grad()
+    def take_in(self, obs: Tensor, shared: Tensor | None) -> None:
+        """Learn the mean and spread of what is shown: decisions' obs [B, d], and what their copies share [U, S].
+
+        To be called between rollouts: what was decided under other statistics has other log-probabilities.
+        """
+        self.actor.encoder.take_in(obs)
+        if self.critic.sees_own:
+            self.critic.own_encoder.take_in(obs)
+        if shared is not None:
+            self.critic.shared_encoder.take_in(shared)
+
+
+class _JointEncoder(nn.Module):
+    """Everybody's obs, agent by agent through the encoder of its group: [..., joint_size] → [..., size]."""
+
+    def __init__(self, spec: WorldSpec, config: NetworkConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.groups = nn.ModuleList(Encoder(group.obs, config, generator) for group in spec.groups)
+        self._agents = [len(group.agents) for group in spec.groups]
+        self._sizes = [len(group.agents) * obs_size(group) for group in spec.groups]
+        encoders = self._encoders()
+        self.size = sum(encoder.size * agents for encoder, agents in zip(encoders, self._agents, strict=True))
+        self.is_identity = all(encoder.is_identity for encoder in encoders)
+        self.is_learned = any(encoder.is_learned for encoder in encoders)
+        self.has_statistics = any(encoder.has_statistics for encoder in encoders)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        return torch.cat([encoder(part).flatten(-2) for encoder, part in self._parts(x)], dim=-1)
+
+    def take_in(self, x: Tensor) -> None:
+        """See `Encoder.take_in`; the zeros that stand for the dead are no obs."""
+        for encoder, part in self._parts(x):
+            rows = part.flatten(0, -2)
+            encoder.take_in(rows[(rows != 0).any(-1)])
+
+    def _encoders(self) -> list[Encoder]:
+        return [module for module in self.groups if isinstance(module, Encoder)]
+
+    def _parts(self, x: Tensor) -> list[tuple[Encoder, Tensor]]:
+        """Each group's encoder with the obs [..., A, d] of its agents."""
+        split = torch.split(x, self._sizes, dim=-1)
+        shaped = [part.unflatten(-1, (agents, -1)) for part, agents in zip(split, self._agents, strict=True)]
+        return list(zip(self._encoders(), shaped, strict=True))
+
+
+def _shared_encoder(
+    spec: WorldSpec, shared: Literal["joint", "state"] | None, config: NetworkConfig, generator: torch.Generator
+) -> Encoder | _JointEncoder:
+    """Of what all seats of a copy share; one that encodes nothing where they share nothing."""
+    if shared == "joint":
+        return _JointEncoder(spec, config, generator)
+    # Nothing is said of how large the numbers of a state are.
+    state = {"state": spaces.Box(-np.inf, np.inf, (spec.state_size,), np.float32)}
+    return Encoder(state if shared == "state" else {}, config, generator)
 
 
 def _num_indices(group: Group, *, across_teams: bool = False) -> int:

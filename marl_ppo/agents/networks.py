@@ -30,6 +30,8 @@ class NetworkConfig:
     agent_index: bool = True
     """show the actor its agent's number inside its team, one-hot, so that agents that share weights can differ; a critic
     that runs once per seat is always shown one"""
+    normalize_obs: Literal["auto", "always", "never"] = "auto"
+    """standardise vectors by what was seen of them, and scale those with wide bounds; auto: where nothing bounds them"""
     precision: Literal["float32", "bf16"] = "float32"
     """of the trunks' matrix products; heads, losses and optimiser stay float32"""
 

@@ -108,8 +108,8 @@ class RunningMeanStd(nn.Module):
 
     def forward(self, x: Float[Tensor, "*B F"]) -> Float[Tensor, "*B F"]:
         """(x - mean) / std, within ± clip."""
-        scale = (self.var + self.eps).rsqrt()
-        return ((x - self.mean.to(x)) * scale.to(x)).clamp(-self.clip, self.clip)
+        scale = (self.var + self.eps).rsqrt().to(x.dtype)
+        return ((x - self.mean.to(x.dtype)) * scale).clamp(-self.clip, self.clip)
 
     @torch.no_grad()
     def update(self, x: Float[Tensor, "*B F"], mask: Bool[Tensor, "*B"] | None = None) -> None:

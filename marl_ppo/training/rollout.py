@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from marl_ppo.agents.actor_critic import ActorCritic, flat_obs, joint_obs
+from marl_ppo.agents.actor_critic import ActorCritic
+from marl_ppo.agents.observations import flat_obs, joint_obs
 from marl_ppo.envs.world import Array, Outputs, WorldSpec
 from marl_ppo.errors import WorldError
 from marl_ppo.ppo.decisions import OpenDecisions
@@ -53,12 +54,11 @@ class StepStore:
         if kind == "state":
             return self.state[row][..., copies, :] if isinstance(row, slice) else self.state[row, copies]
         if isinstance(row, slice):
-            obs = [flat_obs({leaf: array[row] for leaf, array in leaves.items()}).flatten(2) for leaves in self.obs]
-            return obs[0] if len(obs) == 1 else torch.cat(obs, dim=-1)
+            return joint_obs(tuple({leaf: array[row] for leaf, array in leaves.items()} for leaves in self.obs), axes=2)
         return joint_obs(tuple({leaf: array[row, copies] for leaf, array in leaves.items()} for leaves in self.obs))
 
     def seats_obs(self, group: int, rows: Tensor | slice = slice(None)) -> Tensor:
-        """Seats' obs by flat index, all or those of `rows` (int64 [B]): float32 [R * S, d] or [B, d]."""
+        """Seats' obs by flat index, all or those of `rows` (int64 [B]): [R * S, d] or [B, d]."""
         return flat_obs({leaf: array.flatten(0, 2)[rows] for leaf, array in self.obs[group].items()})
 
     def begin(self) -> None:

@@ -121,6 +121,9 @@ class Trainer:
         place = list(self.setup.learners).index(name)
         shuffle = torch.Generator().manual_seed(int(stream(config.seed, "shuffle", place, self.update)) >> 1)
         metrics = learner.update(batch, progress=self.update / config.num_updates, shuffle=shuffle)
+        if student.policy.has_statistics and len(rows := batch.valid_rows):
+            units = None if batch.shared is None else batch.shared[batch.unit_of(rows).unique()]
+            student.policy.take_in(batch.obs[rows], units)
         student.experience.carry(self.setup.store, left_open, shared)
         return metrics
 

@@ -10,8 +10,9 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
-from marl_ppo.agents.actor_critic import Actor, ActorCritic, Critic, flat_obs
+from marl_ppo.agents.actor_critic import Actor, ActorCritic, Critic
 from marl_ppo.agents.networks import NetworkConfig, Trunk
+from marl_ppo.agents.observations import flat_obs
 from marl_ppo.envs import make_world
 from marl_ppo.envs.world import Group
 from marl_ppo.training.config import PPOConfig, TrainConfig

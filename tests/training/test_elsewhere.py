@@ -2,7 +2,7 @@
 
 There is no GPU where these tests run. torch's lazy backend stands in: a device of its own, which refuses tensors of
 another one as a GPU does, and computes the same numbers. It lacks some operations (unbinding, as memory needs it; the
-chunks of continuous actions) and the aliasing of the optimiser's flat parameters, so networks and gradients are compared
+chunks of continuous actions; the float64 statistics of obs) and the aliasing of the optimiser's flat parameters, so networks and gradients are compared
 where it has what they need, not whole trainings.
 """
 
@@ -24,9 +24,10 @@ from marl_ppo.training.trainer import Trainer
 
 LAZY = torch.device("lazy")
 LOSS = LossConfig(clip_coef=0.2, dual_clip=None, ent_coef=0.01, vf_coef=0.5, value_clip=0.2, huber_delta=None)
+PLAIN = {"normalize_obs": "never"}
 SETUPS: dict[str, dict[str, Any]] = {
-    "one value per agent": {"world": "spread"},
-    "one value per seat": {"world": "spread", "critic_input": "both"},
+    "one value per agent": {"world": "spread", "network": PLAIN},
+    "one value per seat": {"world": "spread", "critic_input": "both", "network": PLAIN},
     "masks and turns": {"world": "kuhn", "critic_input": "own"},
     "deaths": {"world": "staggered"},
 }

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from marl_ppo.agents.actor_critic import Actor, Critic, flat_obs
+from marl_ppo.agents.actor_critic import Actor, Critic
 from marl_ppo.agents.networks import NetworkConfig
+from marl_ppo.agents.observations import flat_obs
 from marl_ppo.agents.policy import Decision, Obs
 from marl_ppo.training.fused.actor import FusedActor
 from marl_ppo.training.fused.critic import FusedCritic
@@ -47,7 +48,7 @@ class FusedActing:
         """See `Policy.act`."""
         if greedy:
             return self.actor.act(obs, action_mask, agent_index, is_start, memory, noise, greedy)
-        own = _array(flat_obs(obs))
+        own = _array(self.actor.encoder(flat_obs(obs)))
         index = _array(agent_index) if len(own) else _NO_INDEX
         inputs = Inputs(_NOTHING_SHARED, own, index, self.actor.num_indices)
         mask = np.zeros((0, 1), bool) if action_mask is None else _array(action_mask)
@@ -66,7 +67,7 @@ class FusedValues:
     def __call__(self, inputs: Tensor, is_start: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """See `Critic.forward`: rows [B, size] to values [B, A], or [B] if the critic runs per seat."""
         values = np.empty((len(inputs), self.critic.output.out_features), np.float32)
-        self._nets.loaded().values(Inputs(_NOTHING_SHARED, _array(inputs), _NO_INDEX, 0), values)
+        self._nets.loaded().values(Inputs(_NOTHING_SHARED, _array(self.critic.encode(inputs)), _NO_INDEX, 0), values)
         found = torch.from_numpy(values)
         return found.squeeze(-1) if self.critic.per_seat else found, memory
 

@@ -19,6 +19,7 @@ from marl_ppo.training.gradients import Gradient, LossConfig, Targets
 def why_not_fused(policy: ActorCritic, group: Group, network: NetworkConfig, device: str) -> str | None:
     """What keeps the hand-derived update from serving this policy; None if it does serve."""
     reasons = {
+        "obs that need a learned encoder": policy.actor.encoder.is_learned or policy.critic.shared_encoder.is_learned,
         "actions that are not discrete": not isinstance(group.action, spaces.Discrete),
         "memory": network.memory != "none",
         "bf16": network.precision != "float32",
@@ -48,7 +49,7 @@ class FusedGradients:
         self._actor_batch = ActorBatch(
             inputs=Inputs(
                 shared=np.zeros((0, 0), np.float32),
-                own=batch.obs.numpy(),
+                own=self._policy.actor.encoder(batch.obs).numpy(),
                 index=batch.agent_index[:agents].numpy(),
                 num_indices=self._policy.actor.num_indices,
             ),
@@ -60,7 +61,7 @@ class FusedGradients:
         if self._policy.critic.per_seat:
             inputs = Inputs(
                 shared=np.zeros((0, 0), np.float32),
-                own=batch.obs.numpy(),
+                own=self._policy.critic.own_encoder(batch.obs).numpy(),
                 index=np.arange(agents),
                 num_indices=self._policy.critic.num_indices,
             )
@@ -72,7 +73,7 @@ class FusedGradients:
         else:
             assert batch.shared is not None
             inputs = Inputs(
-                shared=batch.shared.numpy(),
+                shared=self._policy.critic.encode(batch.shared).numpy(),
                 own=np.zeros((0, 0), np.float32),
                 index=np.zeros(1, np.int64),
                 num_indices=0,
