@@ -5,6 +5,7 @@ own    the seat's own obs: independent PPO
 joint  the obs of all agents of the copy, concatenated
 state  the world's state
 both   the world's state, else the joint obs, and the seat's own obs
+auto   joint, or own where the obs of all are more than JOINT_LIMIT numbers
 
 `joint` and `state` are the same for all seats of a copy, so the critic runs once per copy and has one output per
 agent; the others, and every critic with memory, run once per seat and are told its agent_index.
@@ -25,7 +26,9 @@ from marl_ppo.agents.policy import Decision, Obs
 from marl_ppo.envs.world import ActionSpace, Group, WorldSpec
 from marl_ppo.errors import ConfigError
 
-CriticKind = Literal["own", "joint", "state", "both"]
+CriticKind = Literal["own", "joint", "state", "both", "auto"]
+JOINT_LIMIT = 2048
+"""numbers that a critic of everybody's obs can make sense of"""
 
 
 class Actor(nn.Module):
@@ -98,6 +101,8 @@ class Critic(nn.Module):
         self, spec: WorldSpec, group: Group, kind: CriticKind, config: NetworkConfig, generator: torch.Generator
     ) -> None:
         super().__init__()
+        if kind == "auto":
+            kind = "joint" if joint_size(spec) <= JOINT_LIMIT else "own"
         if kind == "state" and "state" not in spec.capabilities:
             raise ConfigError(f"critic_input is 'state', but world {spec.id!r} has no state; use 'joint'")
         self.kind = kind

@@ -90,7 +90,7 @@ class TrainConfig:
     num_steps: int = 25
     """steps collected from each copy per update, T"""
     critic_input: CriticKind = "joint"
-    """what the critic sees: own obs (independent PPO), joint obs or state (MAPPO), or both"""
+    """what the critic sees: own obs (independent PPO), joint obs or state (MAPPO), or both; auto: joint, unless too large"""
     sharing: Literal["group", "separate"] = "group"
     """one policy for all agents of a group, or one for each agent"""
     learn: tuple[str, ...] = ()

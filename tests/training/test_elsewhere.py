@@ -2,8 +2,8 @@
 
 There is no GPU where these tests run. torch's lazy backend stands in: a device of its own, which refuses tensors of
 another one as a GPU does, and computes the same numbers. It lacks some operations (unbinding, as memory needs it; the
-chunks of continuous actions; the float64 statistics of obs) and the aliasing of the optimiser's flat parameters, so networks and gradients are compared
-where it has what they need, not whole trainings.
+chunks of continuous actions; the float64 statistics of obs) and the aliasing of the optimiser's flat parameters, so
+networks and gradients are compared where it has what they need, not whole trainings.
 """
 
 import copy
