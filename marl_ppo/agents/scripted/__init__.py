@@ -71,5 +71,6 @@ for _world, _group, _script in (
     ("two_kinds", "workers", "probes:NameTheCue"),
     ("waits", "players", "probes:NameTheCue"),
     ("recall", "players", "probes:RememberTheCue"),
+    ("pettingzoo:pettingzoo.classic.rps_v2", "player", "rock:AlwaysRock"),
 ):
     register_script(_world, _group, f"{__name__}.{_script}")
