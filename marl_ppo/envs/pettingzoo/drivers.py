@@ -1,8 +1,8 @@
 """What one env tells, the same for every kind of env: who acts next, what the others saw, who left and how.
 
 Parallel   all agents that are left and are shown something act; who is shown nothing is absent and waits
-AEC        one agent acts at a time, so that one turn is one step; its reward is the one since it acted last, as
-           PettingZoo's `last()` gives it, and the turns of agents that are over are taken at once
+AEC        one agent acts at a time, so that one turn is one step; its reward is what has gathered since it acted last,
+           and the turns of agents that are over are taken at once
 Gymnasium  one agent, called `agent`
 """
 
@@ -155,10 +155,13 @@ class TurnDriver(_PettingZooDriver):
         env = self._env
         told = Told(present=set(), observations={}, infos={}, rewards={})
         observations, infos, rewards = {}, {}, {}
+        # Before the turns of those that are over: some envs pay everybody again at each of them.
+        owed = dict(env._cumulative_rewards)
         turns = 2 * len(env.agents) + 1
         while env.agents:
             agent = env.agent_selection
-            observation, rewards[agent], terminated, truncated, infos[agent] = env.last()
+            observation, _, terminated, truncated, infos[agent] = env.last()
+            rewards[agent] = owed[agent]
             if not terminated and not truncated:
                 observations[agent] = observation
                 break
