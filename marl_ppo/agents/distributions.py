@@ -17,6 +17,7 @@ from torch import Tensor
 
 from marl_ppo.envs.world import ActionSpace
 from marl_ppo.errors import ConfigError
+from marl_ppo.ppo.kl import categorical_kl
 
 FORBIDDEN_LOGIT = -1e10
 """of an illegal action: its probability is exactly 0 in float32, and 0 * log 0 stays 0, where -inf would give NaN"""
@@ -48,6 +49,10 @@ class ActionHead(Protocol):
         self, params: Float[Tensor, "B P"], actions: Tensor, mask: Bool[Tensor, "B K"] | None
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
         """Log-probability (density) of `actions` and the distribution's entropy, in nats, summed over components."""
+
+    def kl(self, old: Float[Tensor, "B P"], new: Float[Tensor, "B P"], mask: Bool[Tensor, "B K"] | None) -> Float[Tensor, " B"]:
+        """Exact KL(old || new) of the distributions that two params describe under one mask, in nats, summed over
+        components."""
 
     def max_entropy(self, mask: Bool[Tensor, "B K"] | None) -> float:
         """Mean over the decisions of the most entropy that legal actions allow, in nats; -inf where there is no most."""
@@ -87,6 +92,9 @@ class CategoricalHead:
         logprobs = log_softmax(masked_logits(params, mask))
         return logprobs.gather(-1, actions.unsqueeze(-1)).squeeze(-1), -(logprobs.exp() * logprobs).sum(-1)
 
+    def kl(self, old: Float[Tensor, "B K"], new: Float[Tensor, "B K"], mask: Bool[Tensor, "B K"] | None) -> Float[Tensor, " B"]:
+        return categorical_kl(log_softmax(masked_logits(old, mask)), log_softmax(masked_logits(new, mask)))
+
     def max_entropy(self, mask: Bool[Tensor, "B K"] | None) -> float:
         return math.log(self.param_size) if mask is None else float(mask.sum(-1).log().mean())
 
@@ -117,6 +125,11 @@ class MultiCategoricalHead:
         terms = [head.logprob_entropy(logits, taken, legal) for head, logits, taken, legal in parts]
         logprobs, entropies = zip(*terms, strict=True)
         return torch.stack(logprobs).sum(0), torch.stack(entropies).sum(0)
+
+    def kl(self, old: Float[Tensor, "B P"], new: Float[Tensor, "B P"], mask: Bool[Tensor, "B P"] | None) -> Float[Tensor, " B"]:
+        split = (torch.split(params, self._sizes, -1) for params in (old, new))
+        parts = zip(self._heads, *split, self._split(mask), strict=True)
+        return torch.stack([head.kl(before, after, legal) for head, before, after, legal in parts]).sum(0)
 
     def max_entropy(self, mask: Bool[Tensor, "B P"] | None) -> float:
         return sum(head.max_entropy(legal) for head, legal in zip(self._heads, self._split(mask), strict=True))
@@ -150,6 +163,11 @@ class GaussianHead:
         log_scale = log_std + 0.5 * math.log(2 * math.pi)
         standardized = (actions - mean) * torch.exp(-log_std)
         return -(0.5 * standardized.square() + log_scale).sum(-1), (log_scale + 0.5).sum(-1)
+
+    def kl(self, old: Float[Tensor, "B P"], new: Float[Tensor, "B P"], mask: Bool[Tensor, "B K"] | None) -> Float[Tensor, " B"]:
+        (old_mean, old_log_std), (mean, log_std) = old.chunk(2, -1), new.chunk(2, -1)
+        spread = (2 * (old_log_std - log_std)).exp() + ((old_mean - mean) * torch.exp(-log_std)).square()
+        return (log_std - old_log_std + 0.5 * (spread - 1)).sum(-1)
 
     def max_entropy(self, mask: Bool[Tensor, "B K"] | None) -> float:
         return -math.inf

@@ -11,6 +11,8 @@ from marl_ppo.agents.networks import NetworkConfig
 from marl_ppo.envs.registry import RESERVED
 from marl_ppo.errors import ConfigError
 
+Algorithm = Literal["ppo", "trpo"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PPOConfig:
@@ -72,6 +74,37 @@ class PPOConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TRPOConfig:
+    """The actor's step under algorithm 'trpo': Schulman et al. 2015 (arXiv:1502.05477).
+
+    Defaults as those of HATRPO (Kuba et al. 2022, arXiv:2109.11251).
+    """
+
+    max_kl: float = 0.01
+    """how far one update may move the policy, mean KL(old || new) in nats"""
+    cg_iterations: int = 10
+    """of the conjugate gradient that finds the direction"""
+    cg_damping: float = 0.1
+    """added to the diagonal of the Fisher matrix"""
+    line_search_steps: int = 10
+    """lengths that are tried before the policy is left as it was"""
+    line_search_decay: float = 0.8
+    """each length as a share of the one before"""
+    accept_ratio: float = 0.5
+    """least improvement of the objective, as a share of what its gradient promises"""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "cg_iterations", "line_search_steps")
+        _positive(self, "max_kl")
+        if not 0 <= self.cg_damping < math.inf:
+            raise ConfigError(f"cg_damping must be at least 0, got {self.cg_damping}")
+        if not 0 < self.line_search_decay < 1:
+            raise ConfigError(f"line_search_decay must be between 0 and 1, got {self.line_search_decay}")
+        if not 0 <= self.accept_ratio < 1:
+            raise ConfigError(f"accept_ratio must be within [0, 1), got {self.accept_ratio}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """A training run."""
 
@@ -98,7 +131,11 @@ class TrainConfig:
     others: str = "scripted"
     """who plays the teams that do not learn: scripted, random, or a trained player by name or folder"""
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    algorithm: Algorithm = "ppo"
+    """how the actor learns: in clipped minibatch steps, or in one step inside a trust region, for which ppo has the
+    advantages, the entropy bonus and all that concerns the critic, and trpo the rest"""
     ppo: PPOConfig = field(default_factory=PPOConfig)
+    trpo: TRPOConfig = field(default_factory=TRPOConfig)
     device: str = "cpu"
     """torch device of the networks and the optimiser, such as cuda; worlds stay with the CPU"""
     threads: int = 1

@@ -93,11 +93,11 @@ class PlainGradients:
             None if batch.action_mask is None else batch.action_mask[rows],
             batch.agent_index[rows % batch.num_seats],
             batch.is_start[rows],
-            batch.actor_memory[_first(rows)],
+            batch.actor_memory[first_rows(rows)],
             batch.actions[rows],
         )
         logratio = logprob - batch.logprob[rows]
-        logratio, entropy, advantages = _chosen(part, logratio, entropy, self._targets.advantages[rows])
+        logratio, entropy, advantages = chosen(part, logratio, entropy, self._targets.advantages[rows])
         ratio = logratio.exp()
         surrogate = clipped_surrogate(ratio, advantages, clip_coef=loss.clip_coef, dual_clip=loss.dual_clip)
         with torch.no_grad():
@@ -116,7 +116,7 @@ class PlainGradients:
         else:
             shared = None if batch.shared is None else batch.shared[batch.unit_of(rows)]
             inputs = critic.seat_inputs(shared, batch.obs[rows], column)
-            values, _ = critic(inputs, batch.is_start[rows], batch.critic_memory[_first(rows)])
+            values, _ = critic(inputs, batch.is_start[rows], batch.critic_memory[first_rows(rows)])
         losses = value_loss(
             values,
             self._targets.returns[rows],
@@ -124,15 +124,26 @@ class PlainGradients:
             value_clip=self._loss.value_clip,
             huber_delta=self._loss.huber_delta,
         )
-        return _chosen(part, losses)[0].sum()
+        return chosen(part, losses)[0].sum()
 
 
-def _first(rows: Tensor) -> Tensor:
+class CriticGradients(PlainGradients):
+    """Those of the value loss alone, for an actor that learns in another way: its gradient is empty, its statistics 0."""
+
+    def gradient(self, part: Minibatch, thread: int, size: int) -> Gradient:
+        loss = self._critic_loss(part.to(self._device)) / size
+        gradient = _flat(torch.autograd.grad(self._loss.vf_coef * loss, self._critic))
+        stats = gradient.new_zeros(len(STATS) + 2)
+        stats[STATS.index("value_loss")] = loss.detach() * size
+        return Gradient(gradient[:0], gradient, stats)
+
+
+def first_rows(rows: Tensor) -> Tensor:
     """The decisions whose memory-in a forward pass needs: those that begin a chunk."""
     return rows[0] if rows.dim() == 2 else rows
 
 
-def _chosen(part: Minibatch, *terms: Tensor) -> list[Tensor]:
+def chosen(part: Minibatch, *terms: Tensor) -> list[Tensor]:
     """The terms of decisions only, without padding."""
     return list(terms) if part.valid is None else [term[part.valid] for term in terms]
 

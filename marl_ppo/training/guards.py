@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import StatisticsError, correlation, median
 
 from marl_ppo.envs.world import WorldSpec
+from marl_ppo.training.config import Algorithm
 
 Metrics = Mapping[str, float]
 Guard = Callable[[Metrics, float], str | None]
@@ -21,7 +22,14 @@ CLEAR_TREND = 0.5
 """correlation with time beyond which numbers rise or fall; that of noise is below .3 in 99 of 100 cases"""
 
 
-def policy_divergence() -> Guard:
+SMALLER_STEPS: Mapping[Algorithm, str] = {
+    "ppo": "lower ppo.learning-rate or ppo.update-epochs, or set ppo.target-kl",
+    "trpo": "lower trpo.max-kl",
+}
+"""what keeps a policy closer to the one before"""
+
+
+def policy_divergence(algorithm: Algorithm = "ppo") -> Guard:
     """approx_kl above .05 for 3 updates, or a ratio above 10, or clipfrac above .4."""
     high = 0
 
@@ -31,8 +39,7 @@ def policy_divergence() -> Guard:
         if high >= 3 or metrics["ratio_max"] > 10 or metrics["clipfrac"] > 0.4:
             return (
                 f"the policy moves far in one update (approx_kl {metrics['approx_kl']:.3f}, ratio up to "
-                f"{metrics['ratio_max']:.1f}, clipfrac {metrics['clipfrac']:.2f}): "
-                "lower ppo.learning-rate or ppo.update-epochs, or set ppo.target-kl"
+                f"{metrics['ratio_max']:.1f}, clipfrac {metrics['clipfrac']:.2f}): {SMALLER_STEPS[algorithm]}"
             )
         return None
 
@@ -137,11 +144,11 @@ class Guards:
         self._raised: set[str] = set()
 
     @classmethod
-    def of_policy(cls, skipped_steps: float = 0) -> "Guards":
-        """Those of one policy, which has skipped so many gradient steps before it was resumed."""
+    def of_policy(cls, skipped_steps: float = 0, algorithm: Algorithm = "ppo") -> "Guards":
+        """Those of one policy that learns by `algorithm`, and skipped so many gradient steps before it was resumed."""
         return cls(
             {
-                "policy divergence": policy_divergence(),
+                "policy divergence": policy_divergence(algorithm),
                 "entropy collapse": entropy_collapse(),
                 "value failure": value_failure(),
                 "gradient": gradient_explosion(skipped_steps),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,8 +21,24 @@ from marl_ppo.training.gradients import STATS, Gradient, GradientSource, LossCon
 from marl_ppo.training.parameters import FlatParameters
 
 
+class Epochs(NamedTuple):
+    """What an update's gradient steps told, in their order."""
+
+    stats: Tensor
+    """float32 [steps, len(STATS) + 2]: of each minibatch"""
+    last: Tensor
+    """those of the last epoch"""
+    norms: dict[str, list[Tensor]]
+    """of the gradient before clipping, by network"""
+    passes: int
+    """epochs done"""
+
+
 class Learner:
     """Owns a policy's optimiser and value normaliser."""
+
+    networks: ClassVar[tuple[str, ...]] = ("actor", "critic")
+    """those that learn by gradient steps on minibatches"""
 
     def __init__(
         self,
@@ -40,16 +57,14 @@ class Learner:
         self._gradients = gradients
         self._threads = threads
         self._executor = executor
-        self._flat = {"actor": FlatParameters(policy.actor), "critic": FlatParameters(policy.critic)}
+        self._flat = {name: FlatParameters(getattr(policy, name)) for name in self.networks}
         critic_lr = config.learning_rate if config.critic_learning_rate is None else config.critic_learning_rate
-        self._rates = {
-            "actor": Schedule(config.lr_schedule, config.learning_rate),
-            "critic": Schedule(config.lr_schedule, critic_lr),
-        }
+        rates = {"actor": config.learning_rate, "critic": critic_lr}
+        self._rates = {name: Schedule(config.lr_schedule, rates[name]) for name in self.networks}
         self._ent_coef = Schedule(
             "constant" if config.ent_coef_final is None else "linear", config.ent_coef, config.ent_coef_final or 0.0
         )
-        on_cpu = self._flat["actor"].values.device.type == "cpu"
+        on_cpu = self._flat["critic"].values.device.type == "cpu"
         self._adam = torch.optim.Adam(
             [{"params": [flat.values], "lr": self._rates[name](0.0)} for name, flat in self._flat.items()],
             eps=config.adam_eps,
@@ -86,7 +101,7 @@ class Learner:
             huber_delta=config.huber_delta,
         )
         optimised = self._optimise(batch, self._targets(batch, rows), loss, shuffle)
-        return metrics | optimised | {"learning_rate": self._rates["actor"](progress)}
+        return metrics | optimised | {"learning_rate": self._rates[self.networks[0]](progress)}
 
     def optimizer_state(self) -> dict[str, Tensor]:
         """Adam's moments and step counts, by name."""
@@ -125,17 +140,31 @@ class Learner:
     def _optimise(
         self, batch: Batch, targets: Targets, loss: LossConfig, shuffle: torch.Generator
     ) -> dict[str, Tensor | float]:
+        epochs = self._epochs(batch, targets, loss, shuffle)
+        stats = epochs.stats
+        means: dict[str, Tensor | float] = {name: stats[:, i].mean() for i, name in enumerate(STATS)}
+        return means | {
+            "approx_kl": epochs.last[:, STATS.index("approx_kl")].mean(),
+            "ratio_min": stats[:, -2].min(),
+            "ratio_max": stats[:, -1].max(),
+            **{f"{name}_grad_norm": torch.stack(norms).mean() for name, norms in epochs.norms.items()},
+            "first_ratio_error": (stats[0, -2:] - 1).abs().max(),
+            "update_epochs": float(epochs.passes),
+            "skipped_steps": float(self.skipped_steps),
+        }
+
+    def _epochs(self, batch: Batch, targets: Targets, loss: LossConfig, shuffle: torch.Generator) -> Epochs:
         config = self.config
         self._gradients.begin(batch, targets, loss)
         stats: list[Tensor] = []
-        norms: list[Tensor] = []
+        norms: dict[str, list[Tensor]] = {name: [] for name in self.networks}
         before = epochs = 0
         for _ in range(config.update_epochs):
             before = len(stats)
             # Empty ones, where there are fewer decisions than minibatches, have no mean.
             minibatches = [minibatch for minibatch in self._minibatches(batch, shuffle) if minibatch.size]
             if config.normalize_advantages == "minibatch":
-                apart = _normalized_apart(targets.advantages, minibatches)
+                apart = normalized_apart(targets.advantages, minibatches)
                 self._gradients.begin(batch, targets._replace(advantages=apart), loss)
             stats += [self._step(minibatch, norms) for minibatch in minibatches]
             epochs += 1
@@ -144,18 +173,7 @@ class Learner:
                 if should_stop(float(kl), config.target_kl):
                     break
         seen = torch.stack(stats)
-        last = seen[before:]
-        means: dict[str, Tensor | float] = {name: seen[:, i].mean() for i, name in enumerate(STATS)}
-        return means | {
-            "approx_kl": last[:, STATS.index("approx_kl")].mean(),
-            "ratio_min": seen[:, -2].min(),
-            "ratio_max": seen[:, -1].max(),
-            "actor_grad_norm": torch.stack(norms[::2]).mean(),
-            "critic_grad_norm": torch.stack(norms[1::2]).mean(),
-            "first_ratio_error": (seen[0, -2:] - 1).abs().max(),
-            "update_epochs": float(epochs),
-            "skipped_steps": float(self.skipped_steps),
-        }
+        return Epochs(seen, seen[before:], norms, epochs)
 
     def _minibatches(self, batch: Batch, shuffle: torch.Generator) -> Iterator[Minibatch]:
         count = self.config.num_minibatches
@@ -165,7 +183,7 @@ class Learner:
             return batches.decisions(batch, shuffle, count)
         return batches.copy_steps(batch, shuffle, count)
 
-    def _step(self, minibatch: Minibatch, norms: list[Tensor]) -> Tensor:
+    def _step(self, minibatch: Minibatch, norms: dict[str, list[Tensor]]) -> Tensor:
         """One gradient step; returns the minibatch's mean statistics."""
         size = minibatch.size
         parts = batches.halves(minibatch, self._threads)
@@ -180,9 +198,9 @@ class Learner:
             found = [*(future.result() for future in futures), mine]
         stats = self._add_up(found, size)
         finite = True
-        for flat in self._flat.values():
+        for name, flat in self._flat.items():
             norm = flat.clip(self.config.max_grad_norm)
-            norms.append(norm)
+            norms[name].append(norm)
             finite = finite and bool(torch.isfinite(norm))
         if finite:
             self._adam.step()
@@ -201,7 +219,7 @@ class Learner:
         return torch.cat([sums, stacked[:, -2].min().view(1), stacked[:, -1].max().view(1)])
 
 
-def _normalized_apart(advantages: Tensor, minibatches: list[Minibatch]) -> Tensor:
+def normalized_apart(advantages: Tensor, minibatches: list[Minibatch]) -> Tensor:
     """With mean 0 and deviation 1 within each minibatch of an epoch, which share no decision."""
     normalized = advantages.clone()
     for minibatch in minibatches:

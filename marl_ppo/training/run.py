@@ -157,7 +157,8 @@ def _taken(folder: Path) -> ConfigError:
 
 def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
     config = trainer.config
-    guards = {name: Guards.of_policy(learner.skipped_steps) for name, learner in trainer.setup.learners.items()}
+    learners = trainer.setup.learners.items()
+    guards = {name: Guards.of_policy(learner.skipped_steps, config.algorithm) for name, learner in learners}
     run_guards = Guards.of_run(trainer.setup.spec)
     budget = _Budget(config)
     progress = _progress_so_far(trainer, folder)

@@ -26,6 +26,7 @@ from marl_ppo.training.fused.source import FusedGradients, why_not_fused
 from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.learner import Learner
 from marl_ppo.training.rollout import Experience, StepStore
+from marl_ppo.training.trpo import TRPOLearner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +59,7 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
     for name, policy in policies.items():
         g, mask = _seats_of(spec, config.num_envs, learning, name)
         fused = _is_fused(policy, spec.groups[g], config)
-        gradients = FusedGradients(policy, config.network, config.threads) if fused else PlainGradients(policy)
-        learner = Learner(policy, config.ppo, gradients, threads=config.threads, executor=executor)
+        learner = _learner(policy, config, fused, executor)
         learners[name] = learner
         actor, critic = _at_play(policy, config, fused)
         experience = Experience.allocate(store, policy, g, mask)
@@ -140,10 +140,19 @@ def _check_device(name: str) -> None:
 
 
 def _is_fused(policy: ActorCritic, group: Group, config: TrainConfig) -> bool:
+    """Whether hand-derived code plays and, under PPO, learns."""
     reason = why_not_fused(policy, group, config.network, config.device)
-    if config.fused and reason is not None:
-        raise ConfigError(f"fused=true does not serve {reason}; leave it out to use autograd there")
+    refused = reason or ("the algorithm 'trpo'" if config.algorithm == "trpo" else None)
+    if config.fused and refused is not None:
+        raise ConfigError(f"fused=true does not serve {refused}; leave it out to use autograd there")
     return config.fused is not False and reason is None
+
+
+def _learner(policy: ActorCritic, config: TrainConfig, fused: bool, executor: Executor | None) -> Learner:
+    if config.algorithm == "trpo":
+        return TRPOLearner(policy, config.ppo, config.trpo, threads=config.threads, executor=executor)
+    gradients = FusedGradients(policy, config.network, config.threads) if fused else PlainGradients(policy)
+    return Learner(policy, config.ppo, gradients, threads=config.threads, executor=executor)
 
 
 def _at_play(policy: ActorCritic, config: TrainConfig, fused: bool) -> tuple[Policy, ForwardCritic]:

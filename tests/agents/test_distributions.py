@@ -191,3 +191,58 @@ def test_gaussian_agrees_with_torch_and_is_its_mean_when_greedy() -> None:
     torch.testing.assert_close(logprob, reference.log_prob(actions).sum(-1))
     torch.testing.assert_close(entropy, reference.entropy().sum(-1))
     assert torch.equal(GaussianHead(3).sample(params, uniform(16, 3), None, greedy=True), params[:, :3])
+
+
+def test_the_divergence_of_categoricals_is_that_of_torch_over_legal_actions() -> None:
+    """What is illegal adds nothing, however far its logits moved; two equal policies are not apart."""
+    old, new, head = 2 * normal(64, 6), 2 * normal(64, 6, seed=1), CategoricalHead(6)
+    mask = uniform(64, 6) < 0.6
+    mask[torch.arange(64), torch.arange(64) % 6] = True
+    legal_old, legal_new = (params.masked_fill(~mask, -1e10) for params in (old, new))
+    everything, legal = (
+        distributions.kl_divergence(distributions.Categorical(logits=a), distributions.Categorical(logits=b))
+        for a, b in ((old, new), (legal_old, legal_new))
+    )
+
+    torch.testing.assert_close(head.kl(old, new, None), everything, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(head.kl(old, new, mask), legal, rtol=1e-4, atol=1e-6)
+    assert torch.equal(head.kl(old, old, mask), torch.zeros(64))
+
+
+def test_the_divergence_of_multi_discrete_sums_over_its_heads() -> None:
+    old, new = normal(32, 5), normal(32, 5, seed=1)
+    mask = torch.tensor([True, False, True, True, True]).expand(32, 5)
+    first = CategoricalHead(3).kl(old[:, :3], new[:, :3], mask[:, :3])
+    second = CategoricalHead(2).kl(old[:, 3:], new[:, 3:], mask[:, 3:])
+
+    torch.testing.assert_close(MultiCategoricalHead((3, 2)).kl(old, new, mask), first + second)
+
+
+def test_the_divergence_of_normals_is_that_of_torch() -> None:
+    old, new = normal(16, 6), normal(16, 6, seed=1)
+    before, after = (distributions.Normal(params[:, :3], params[:, 3:].exp()) for params in (old, new))
+
+    torch.testing.assert_close(GaussianHead(3).kl(old, new, None), distributions.kl_divergence(before, after).sum(-1))
+
+
+@pytest.mark.parametrize("space", [spaces.Discrete(5), spaces.MultiDiscrete([3, 2]), spaces.Box(-1, 1, (2,))])
+def test_the_divergence_is_smallest_and_flat_at_the_old_policy_and_curved_around_it(space: spaces.Space) -> None:
+    """Its gradient is 0 there and its second derivative, the Fisher matrix, that of the expected -logprob."""
+    head = action_head(space)
+    old = normal(1, head.param_size).double()
+    mask = torch.ones(1, 5, dtype=torch.bool)
+    noise = torch.rand(40_000, head.noise_size, generator=torch.Generator().manual_seed(0)).double()
+    actions = head.sample(old.expand(40_000, -1), noise, None, greedy=False)
+
+    def expected(params: Tensor) -> Tensor:
+        return -head.logprob_entropy(params.expand(40_000, -1), actions, None)[0].mean()
+
+    def divergence(new: Tensor) -> Tensor:
+        return head.kl(old, new, mask).sum()
+
+    fisher, sampled = (
+        torch.autograd.functional.hessian(function, old).view(head.param_size, -1) for function in (divergence, expected)
+    )
+
+    torch.testing.assert_close(torch.autograd.functional.jacobian(divergence, old), torch.zeros_like(old))
+    torch.testing.assert_close(fisher, sampled, atol=0.05, rtol=0.0)

@@ -179,6 +179,7 @@ def test_who_waits_for_the_compiler_is_told(
         ("train waits --threads 2 --num-envs 1 --num-steps 9", "threads must be from 1 to num_envs=1, got 2"),
         ("train kuhn network.memory=gru --fused True", "world 'kuhn' has no setting 'network.memory'; it has none"),
         ("train kuhn --network.memory gru --fused True", "fused=true does not serve memory"),
+        ("train kuhn --algorithm trpo --fused True", "fused=true does not serve the algorithm 'trpo'"),
         ("train spread --seeds 4-0", "--seeds takes different seeds such as 0-4 or 0,3,7, got '4-0'"),
         ("train spread --seeds 1,1", "--seeds takes different seeds such as 0-4 or 0,3,7, got '1,1'"),
         ("train spread --seeds few", "--seeds takes different seeds such as 0-4 or 0,3,7, got 'few'"),

@@ -52,6 +52,7 @@ def test_a_policy_that_runs_away_is_told(symptom: dict[str, float], first: int) 
     assert [text is None for text in told] == [update < first for update in range(3)]
     assert "the policy moves far in one update" in str(told[2])
     assert "lower ppo.learning-rate or ppo.update-epochs, or set ppo.target-kl" in str(told[2])
+    assert "lower trpo.max-kl" in str(policy_divergence("trpo")(healthy(ratio_max=10.1), 0.5))
 
 
 def test_a_policy_that_moves_as_it_should_is_not_told() -> None:

@@ -9,7 +9,7 @@ import torch
 from marl_ppo.agents.networks import NetworkConfig
 from marl_ppo.envs.kuhn.tree import ROOT
 from marl_ppo.evaluation.exact import information_sets, nash_conv
-from marl_ppo.training.config import PPOConfig, TrainConfig
+from marl_ppo.training.config import PPOConfig, TrainConfig, TRPOConfig
 from marl_ppo.training.trainer import Trainer
 
 pytestmark = pytest.mark.learning
@@ -81,6 +81,25 @@ def test_other_action_heads_learn_the_best_arm(action: str) -> None:
 
     assert final_metric(learns, "metric/success") >= 0.95
     assert final_metric(control, "metric/success") <= 0.5
+
+
+@pytest.mark.parametrize("action", ["discrete", "continuous", "multi_discrete"])
+def test_a_trust_region_learns_the_best_arm_and_one_without_room_does_not(action: str) -> None:
+    """With any action head; the control may not move."""
+    settings: dict[str, Any] = {"num_steps": 4, "algorithm": "trpo", "world_config": {"action": action}}
+
+    assert final_metric(probe("bandit", 80, **settings), "metric/success") >= 0.95
+    assert final_metric(probe("bandit", 80, **settings, trpo=TRPOConfig(max_kl=1e-9)), "metric/success") <= 0.5
+
+
+@pytest.mark.parametrize("on_death", ["ends", "team"])
+def test_a_trust_region_serves_agents_that_die(on_death: str) -> None:
+    """A search that takes nothing less than a whole step of twice what is allowed never takes one."""
+    settings: dict[str, Any] = {"algorithm": "trpo", "world_config": {"on_death": on_death}}
+    strict = TRPOConfig(line_search_steps=1, accept_ratio=0.999, max_kl=5.0)
+
+    assert final_metric(probe("staggered", 25, **settings), "metric/accuracy") >= 0.9
+    assert final_metric(probe("staggered", 25, **settings, trpo=strict), "metric/accuracy") <= 0.6
 
 
 @pytest.mark.parametrize("critic_input", ["own", "joint", "state", "both"])

@@ -26,6 +26,8 @@ KINDS = [
     ("waits", {}, {}),
     ("kuhn", {}, {"memory": "gru"}),
     ("two_kinds", {"sharing": "separate"}, {}),
+    ("staggered", {"algorithm": "trpo"}, {"memory": "gru"}),
+    ("two_kinds", {"algorithm": "trpo", "sharing": "separate", "threads": 2}, {}),
     ("staggered", {"sharing": "separate", "num_envs": 1, "num_steps": 3, "total_steps": 3 * 8}, {}),
 ]
 
