@@ -126,7 +126,7 @@ def test_what_a_world_says_of_its_settings_stays_what_it_is() -> None:
     code = "from marl_ppo.errors import ConfigError\ndef hive(num_envs):\n    raise ConfigError('no bees')"
     write_plugin(Path("envs"), "broken", {"honey": "hive"}, code=code)
 
-    with pytest.raises(ConfigError, match="^no bees$"):
+    with pytest.raises(ConfigError, match=r"^no bees$"):
         make_world("honey")
 
 
@@ -174,7 +174,7 @@ def test_a_folder_that_cannot_be_read_is_told_and_disturbs_nobody(text: str, fau
 def test_a_name_that_nobody_claims_is_answered_with_the_nearest_of_all() -> None:
     write_plugin(Path("envs"), "hive", {"honeycomb": "hive"})
 
-    with pytest.raises(UnknownNameError, match="No world is called 'honeycob'. Did you mean 'honeycomb'?"):
+    with pytest.raises(UnknownNameError, match=r"No world is called 'honeycob'\. Did you mean 'honeycomb'\?"):
         make_world("honeycob")
 
 

@@ -1,5 +1,6 @@
 """What names mean: a player is `scripted`, `random`, a bot, a run, a checkpoint or a folder; a run may be a group of seeds."""
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -112,9 +113,20 @@ def trained_config(checkpoint: Path) -> TrainConfig:
     for folder in (checkpoint, checkpoint.parent.parent):
         if (folder / "config.toml").is_file():
             config = load_config(folder / "config.toml")
-            _require_world(config.world, checkpoint)
+            require_world(config.world, checkpoint)
             return config
     raise FileFormatError(f"{checkpoint} has no config.toml beside it, which says what its networks look like")
+
+
+def require_world(world: str, checkpoint: Path) -> None:
+    """Raise UnknownNameError, with what to install, unless the world of a checkpoint is here."""
+    if world.startswith(PETTINGZOO_PREFIX) or world in {known.id for known in registered_worlds()}:
+        return
+    package = read_meta(checkpoint)["counters"].get("package")
+    install = f"install {package}" if package else "install the plugin it is in"
+    raise UnknownNameError(
+        f"{checkpoint} was trained on the world {world!r}, which is not here: {install}, or put the plugin's folder into envs/"
+    )
 
 
 def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
@@ -147,22 +159,15 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
 
 
 def copy_player(checkpoint: Path, folder: Path) -> None:
-    """Copy what it takes to play: config, weights, and the meta.json that has their sha256."""
-    for file in (checkpoint / "meta.json", *checkpoint.glob("policies/*/weights.safetensors")):
-        copy = folder / file.relative_to(checkpoint)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, copy)
+    """Copy what it takes to play: config, weights, and a meta.json that has their sha256."""
+    weights = [file.relative_to(checkpoint).as_posix() for file in checkpoint.glob("policies/*/weights.safetensors")]
+    for path in weights:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(checkpoint / path, folder / path)
+    meta = read_meta(checkpoint)
+    meta["sha256"] = {path: digest for path, digest in meta["sha256"].items() if path in weights}
+    (folder / "meta.json").write_text(json.dumps(meta, indent=2))
     save_config(trained_config(checkpoint), folder / "config.toml")
-
-
-def _require_world(world: str, checkpoint: Path) -> None:
-    if world.startswith(PETTINGZOO_PREFIX) or world in {known.id for known in registered_worlds()}:
-        return
-    package = read_meta(checkpoint)["counters"].get("package")
-    install = f"install {package}" if package else "install the plugin it is in"
-    raise UnknownNameError(
-        f"{checkpoint} was trained on the world {world!r}, which is not here: {install}, or put the plugin's folder into envs/"
-    )
 
 
 def _agents_of(spec: WorldSpec) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """A player in a PettingZoo loop plays what it plays inside the platform."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -151,9 +150,3 @@ def test_whoever_needs_no_training_is_loaded_for_a_world_that_is_named() -> None
         load("random")
     with pytest.raises(UnknownNameError, match="No player is called 'nobody'"):
         load("nobody")
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
-    yield
