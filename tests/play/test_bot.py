@@ -15,7 +15,7 @@ from marl_ppo.play.seating import Player
 
 
 class Counting:
-    """Plays how often it has decided (modulo 2), kept in memory; notes the rows, masks and starts it was given."""
+    """Plays how often it has decided (modulo 3), kept in memory; notes the rows, masks and starts it was given."""
 
     noise_size = 1
     memory_size = 1
@@ -26,7 +26,7 @@ class Counting:
     def act(self, obs: Any, action_mask: Any, agent_index: Any, is_start: Any, memory: Any, noise: Any, greedy: bool) -> Any:
         memory = torch.where(is_start[:, None], 0.0, memory)
         self.calls.append({"index": agent_index.tolist(), "start": is_start.tolist(), "mask": action_mask, "noise": noise})
-        return Decision((memory[:, 0] % 2).long(), torch.zeros(len(memory)), memory + 1)
+        return Decision((memory[:, 0] % 3).long(), torch.zeros(len(memory)), memory + 1)
 
 
 def bot_on(world_id: str, policy: Any = None, agents: tuple[str, ...] | None = None, **codec: Any) -> Bot:
@@ -45,7 +45,7 @@ def test_each_agent_has_its_own_memory_which_an_episode_begins_anew() -> None:
     played = [bot.act(dict.fromkeys(agents, ZEROS)) for agents in given]
     bot.reset()
 
-    assert played == [{"agent_0": 0}, {"agent_0": 1, "agent_1": 0}, {"agent_0": 0}, {"agent_0": 1, "agent_1": 1}]
+    assert played == [{"agent_0": 0}, {"agent_0": 1, "agent_1": 0}, {"agent_0": 2}, {"agent_0": 0, "agent_1": 1}]
     assert bot.act({"agent_0": ZEROS}) == {"agent_0": 0}
 
 
