@@ -12,9 +12,11 @@ use_own_folder()
 
 _HOMES = {
     "make_world": "marl_ppo.envs",
+    "register_world": "marl_ppo.envs",
     "parallel_env": "marl_ppo.envs.pettingzoo",
     "train": "marl_ppo.training.run",
     "preset": "marl_ppo.training.config_file",
+    "load": "marl_ppo.training.players",
     "find_player": "marl_ppo.training.players",
     "evaluate": "marl_ppo.evaluation.evaluate",
 }

@@ -6,6 +6,7 @@ MarlPPOError
 ├── WorldError             a world was driven against its contract
 ├── ConformanceError       a world breaks the contract itself
 ├── CapabilityError        a world lacks what was asked of it
+├── PluginError            a plugin whose code does not work
 ├── FileFormatError        a file that is damaged, too new, or not ours
 └── DisplayError           a window was asked for where none can be opened
 """
@@ -43,6 +44,10 @@ class ConformanceError(MarlPPOError, AssertionError):
 
 class CapabilityError(MarlPPOError, RuntimeError):
     """A world lacks what was asked of it."""
+
+
+class PluginError(MarlPPOError, RuntimeError):
+    """A plugin whose code does not work; the message ends with its traceback."""
 
 
 class FileFormatError(MarlPPOError, ValueError):

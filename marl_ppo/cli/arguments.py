@@ -6,13 +6,12 @@ from typing import Any
 
 import tyro
 
-from marl_ppo.envs.registry import ADAPTING, RESERVED, is_installed, make_world
+from marl_ppo.envs.registry import ADAPTING, RESERVED, make_world
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
-from marl_ppo.training.players import UNTRAINED, find_trained, newest_run, trained_config
+from marl_ppo.training.lineups import copies_for
+from marl_ppo.training.players import newest_run, played_world
 
-COPIES, ENV_COPIES = 1000, 50
-"""stepped together in an evaluation: of a world, and of an installed env, each of which costs memory and open files"""
 Settings = dict[str, str | int | float | bool]
 
 
@@ -93,19 +92,8 @@ def one_word(words: list[str]) -> str | None:
 def world_of(
     player: str | None, world: str | None, settings: Settings, episodes: int, num_envs: int | None = None
 ) -> tuple[World, str]:
-    """The world a player is to play, in as many copies as suit it, and the player's name: the newest run if there is none.
-
-    The settings a player was trained with hold for its own world only, and `settings` go over them.
-    """
-    if player is None:
-        player = str(newest_run())
-    if player in UNTRAINED:
-        if world is None:
-            raise ConfigError(f"say which world {player!r} plays, with --world")
-    else:
-        config = trained_config(find_trained(player))
-        if world is None or world == config.world:
-            world, settings = config.world, {**config.world_config, **settings}
-    given: dict[str, Any] = dict(settings)
-    copies = num_envs or (ENV_COPIES if is_installed(world) else COPIES)
-    return make_world(world, num_envs=min(copies, episodes), **given), player
+    """The world a player is to play, in as many copies as suit it, and the player's name: the newest run if there is none."""
+    player = str(newest_run()) if player is None else player
+    world_id, given = played_world(player, world, settings)
+    copies = copies_for(world_id, episodes) if num_envs is None else min(num_envs, episodes)
+    return make_world(world_id, num_envs=copies, **given), player

@@ -10,12 +10,10 @@ from rich.status import Status
 from rich.table import Table
 
 from marl_ppo.cli.arguments import one_word, parse_flags, split_words, world_of
-from marl_ppo.envs.world import World, WorldSpec
-from marl_ppo.errors import ConfigError, MarlPPOError
+from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import Evaluation, evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
-from marl_ppo.play.seating import Player, playable_teams
-from marl_ppo.training.players import UNTRAINED, find_player
+from marl_ppo.training.lineups import measured_teams, opponent, variants
 from marl_ppo.training.record import to_json
 
 
@@ -56,22 +54,22 @@ def main(arguments: list[str]) -> None:
     if command.against is not None and len(world.spec.teams) == 1:
         raise ConfigError(f"world {world.spec.id!r} has one team, so nobody plays against it; leave out --against")
     console = Console()
-    variants = _variants(name, world)
-    opponent = _opponent(command.against, world.spec, name)
+    measured = variants(name, world.spec)
+    other = opponent(command.against, world.spec, name)
     teams = {}
-    for team in _teams(world.spec, variants[0][1], command.team):
+    for team in measured_teams(world.spec, measured[0][1], command.team):
         results = {}
-        for label, player in variants:
+        for label, player in measured:
             about = f"{team}, {label}: {{:,}} of {command.episodes:,} episodes of {world.spec.id}"
             with console.status(about.format(0)) as status:
 
                 def show(done: int, status: Status = status, about: str = about) -> None:
                     status.update(about.format(done))
 
-                lineup = [player if other == team else opponent for other in world.spec.teams]
+                lineup = [player if one == team else other for one in world.spec.teams]
                 results[label] = evaluate(world, lineup, episodes=command.episodes, seed=command.seed, on_progress=show)
         teams[team] = _report(results, team)
-        against = f", team {team} against {opponent.name}" if len(world.spec.teams) > 1 else ""
+        against = f", team {team} against {other.name}" if len(world.spec.teams) > 1 else ""
         about = f"{world.spec.id}: {name}, {command.episodes:,} held-out episodes, seed {command.seed}{against}"
         console.print(about, highlight=False)
         console.print(_table(teams[team], team))
@@ -83,45 +81,12 @@ def main(arguments: list[str]) -> None:
             "config": dict(world.spec.config),
             "episodes": command.episodes,
             "seed": command.seed,
-            "against": opponent.name if len(world.spec.teams) > 1 else None,
+            "against": other.name if len(world.spec.teams) > 1 else None,
             "teams": teams,
         }
         command.json.parent.mkdir(parents=True, exist_ok=True)
         command.json.write_text(to_json(report, indent=2))
         console.print(f"Wrote {command.json}.")
-
-
-def _variants(name: str, world: World) -> list[tuple[str, Player]]:
-    if name in UNTRAINED:
-        return [(name, find_player(name, world.spec, greedy=True))]
-    found = [(mode, find_player(name, world.spec, greedy=mode == "greedy")) for mode in ("greedy", "stochastic")]
-    for anchor in ("random", "scripted"):
-        try:
-            found.append((anchor, find_player(anchor, world.spec, greedy=True)))
-        except MarlPPOError:  # no script, or none for so many agents; no random play in an unbounded space
-            continue
-    return found
-
-
-def _teams(spec: WorldSpec, player: Player, wanted: str | None) -> list[str]:
-    """The teams to measure: the one asked for, or all that the player can play."""
-    able = playable_teams(spec, player)
-    if wanted is None:
-        return able
-    if wanted not in able:
-        raise ConfigError(f"{player.name!r} cannot play the team {wanted!r} of {spec.id!r}; it plays {', '.join(able)}")
-    return [wanted]
-
-
-def _opponent(wanted: str | None, spec: WorldSpec, name: str) -> Player:
-    """Who plays the teams that are not measured."""
-    if wanted is not None:
-        return find_player(wanted, spec)
-    try:
-        return find_player("scripted", spec)
-    except MarlPPOError:
-        player = find_player(name, spec)
-        return player if playable_teams(spec, player) == list(spec.teams) else find_player("random", spec)
 
 
 def _report(results: dict[str, Evaluation], team: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import importlib
 import sys
 
 VERBS = {
+    "init": "make a workspace: a folder for worlds, bots and runs",
     "worlds": "list the worlds, or show one",
     "train": "train policies on a world, or go on with a run",
     "evaluate": "measure a player on held-out episodes",

@@ -1,5 +1,6 @@
 """`marl-ppo train WORLD [name=value ...] [flags]` and `marl-ppo train --resume RUN`."""
 
+import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import tyro
 from marl_ppo.cli.arguments import parse_flags, split_words
 from marl_ppo.cli.progress import ProgressBar
 from marl_ppo.errors import ConfigError
+from marl_ppo.training.bots import EPISODES, check_bot_name, save_bot
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, preset
 from marl_ppo.training.curve import plot_runs
@@ -32,6 +34,8 @@ class TrainFlags:
     """train one run per seed, such as 0-4 or 0,3,7, as runs/NAME/seed-0 and so on"""
     config: Path | None = None
     """TOML file of settings, laid over the world's preset and under the flags"""
+    save_as: str | None = None
+    """save what was learned as the bot agents/NAME, however the training ends, with a card that tells how well it plays"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class ResumeFlags:
     """the run's name or folder, or one of its checkpoints"""
     minutes: float | None = None
     """stop after this much wall time"""
+    save_as: str | None = None
+    """save what was learned as the bot agents/NAME"""
 
 
 def main(arguments: list[str]) -> None:
@@ -50,7 +56,9 @@ def main(arguments: list[str]) -> None:
     if _value_of("--resume", flags) is not None:
         if extra := [*words, *(f"{name}={value}" for name, value in world_config.items())]:
             raise ConfigError(f"--resume goes on with a run as it was set up; leave out {' '.join(extra)!r}")
-        _resume(parse_flags(ResumeFlags, flags, "marl-ppo train"))
+        resumed = parse_flags(ResumeFlags, flags, "marl-ppo train")
+        _check_save_as(resumed.save_as)
+        _report([_resume(resumed)], resumed.save_as, arguments)
         return
     if len(words) != 1:
         if set(flags) & {"-h", "--help"}:
@@ -67,10 +75,13 @@ def main(arguments: list[str]) -> None:
             raise ConfigError(f"{file} holds settings for world {base.world!r}; leave out its `world`, or train on that one")
     base = replace(base, world_config={**base.world_config, **world_config})
     command = parse_flags(TrainFlags, flags, "marl-ppo train WORLD", default=TrainFlags(settings=base))
+    _check_save_as(command.save_as)
     if command.seeds is None:
         folder = None if command.name is None else new_run_folder(command.settings, command.name)
-        _report([train(command.settings, folder, ProgressBar())])
+        _report([train(command.settings, folder, ProgressBar())], command.save_as, arguments)
         return
+    if command.save_as is not None:
+        raise ConfigError("--save-as saves one run as a bot, and --seeds trains several; leave out one of them")
     seeds = parse_seeds(command.seeds)
     if _value_of("--seed", flags) is not None:
         raise ConfigError("--seeds says which seeds to train; leave out --seed")
@@ -80,7 +91,7 @@ def main(arguments: list[str]) -> None:
         results.append(train(replace(command.settings, seed=seed), group / f"seed-{seed}", ProgressBar()))
         if results[-1].stopped == "interrupted":
             break
-    _report(results)
+    _report(results, None, arguments)
     print(f"Plot all seeds:  marl-ppo run plot {group}")
 
 
@@ -110,19 +121,23 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def _resume(flags: ResumeFlags) -> None:
+def _check_save_as(name: str | None) -> None:
+    if name is not None:
+        check_bot_name(name)
+
+
+def _resume(flags: ResumeFlags) -> RunResult:
     checkpoint = Path(flags.resume)
     if (checkpoint / "meta.json").is_file() and (checkpoint.parent.parent / "config.toml").is_file():
-        _report([resume(checkpoint.parent.parent, ProgressBar(), minutes=flags.minutes, checkpoint=checkpoint)])
-        return
+        return resume(checkpoint.parent.parent, ProgressBar(), minutes=flags.minutes, checkpoint=checkpoint)
     folder, *others = run_folders(flags.resume)
     if others:
         raise ConfigError(f"{flags.resume} is a group of runs, one per seed; go on with one of them, such as {folder}")
-    _report([resume(folder, ProgressBar(), minutes=flags.minutes)])
+    return resume(folder, ProgressBar(), minutes=flags.minutes)
 
 
-def _report(results: list[RunResult]) -> None:
-    """Say how it ended, draw the curve, and name the next two commands."""
+def _report(results: list[RunResult], save_as: str | None, arguments: list[str]) -> None:
+    """Say how it ended, draw the curve, save the bot that was asked for, and name the next two commands."""
     for result in results:
         plot_runs([result.folder], result.folder / "curve.png")
     last = results[-1]
@@ -132,9 +147,15 @@ def _report(results: list[RunResult]) -> None:
         print(f"{last.faults:,} episodes broke and were left out; see `faults` in {last.folder}/metrics.jsonl.")
     if last.stopped != "budget":
         print(f"Go on with it:   marl-ppo train --resume {last.folder}")
-    print(f"Measure it:      marl-ppo evaluate {last.folder}")
+    player = str(last.folder)
+    if save_as is not None:
+        print(f"Measuring it in {EPISODES:,} held-out episodes, for its card.", flush=True)
+        saved = save_bot(player, save_as, command=shlex.join(["marl-ppo", "train", *arguments]))
+        print(f"{saved} is the bot, {saved}/README.md its card.")
+        player = save_as
+    print(f"Measure it:      marl-ppo evaluate {player}")
     if "scene" in last.spec.capabilities:
-        print(f"Watch it:        marl-ppo watch {last.folder}")
+        print(f"Watch it:        marl-ppo watch {player}")
     sys.stdout.flush()
 
 

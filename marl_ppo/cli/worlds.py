@@ -1,10 +1,13 @@
 """`marl-ppo worlds [WORLD]`: what there is to train on."""
 
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from marl_ppo import plugins
 from marl_ppo.cli.arguments import split_words
 from marl_ppo.envs.registry import is_installed, make_world, registered_worlds, world_settings
 from marl_ppo.errors import ConfigError
@@ -22,11 +25,7 @@ def main(arguments: list[str]) -> None:
     if settings and not words:
         raise ConfigError(f"name a world before its settings, got {' '.join(arguments)!r}; usage: marl-ppo worlds [WORLD]")
     if not words:
-        table = Table("world", "what it is about", box=None, pad_edge=False)
-        for world in registered_worlds():
-            table.add_row(world.id, f"{world.description}{' [dim](probe)[/dim]' if world.probe else ''}")
-        console.print(table)
-        console.print("\n`marl-ppo worlds WORLD` tells more; installed PettingZoo envs: pettingzoo:mpe2.simple_spread_v3")
+        _list(console)
         return
     given_settings: dict[str, Any] = dict(settings)
     spec = make_world(words[0], **given_settings).spec
@@ -47,3 +46,24 @@ def main(arguments: list[str]) -> None:
     given = ", ".join(f"{name}={parameter.default}" for name, parameter in world_settings(words[0]).items())
     passed_on = "whatever the env's parallel_env takes" if foreign else "none"
     console.print(f"  settings: {given or passed_on}")
+
+
+def _list(console: Console) -> None:
+    """All worlds, those of plugins under where they come from, and what is wrong with plugins as far as it can be told."""
+    known = registered_worlds()
+    for source, worlds in groupby(known, lambda world: world.plugin and world.plugin.source):
+        table = Table("world", "what it is about", box=None, pad_edge=False, show_header=source is None)
+        for world in worlds:
+            table.add_row(world.id, f"{escape(world.description)}{' [dim](probe)[/dim]' if world.probe else ''}")
+        if source is not None:
+            console.print(f"\nfrom {escape(source)}", highlight=False)
+        console.print(table)
+    holders = {world.id: world.plugin for world in known}
+    for claim in plugins.claims(plugins.WORLDS):
+        holder = holders[claim.name]
+        if claim != holder:
+            has_it = "a built-in world" if holder is None else f"that of {holder.source}"
+            console.print(f"! {claim.name} of {escape(claim.source)} is hidden by {escape(has_it)}", highlight=False)
+    for fault in plugins.unreadable().values():
+        console.print(f"! {escape(fault)}", highlight=False)
+    console.print("\n`marl-ppo worlds WORLD` tells more; installed PettingZoo envs: pettingzoo:mpe2.simple_spread_v3")

@@ -1,12 +1,15 @@
-"""World ids and how to make them. An entry holds its constructor as text and imports it on use."""
+"""World ids and how to make them: the built-in ones and those of plugins. Constructors are text, imported on use."""
 
-import functools
 import importlib
 import inspect
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal, get_origin
 
+from marl_ppo import plugins
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.settings import fits, in_words
@@ -21,6 +24,8 @@ class Registration:
     description: str
     probe: bool = False
     """a tiny world that tests one ability; listed apart"""
+    plugin: plugins.Entry | None = None
+    """where it comes from, unless it is built in"""
 
 
 PETTINGZOO_PREFIX = "pettingzoo:"
@@ -44,8 +49,8 @@ def register_world(world_id: str, entry_point: str, *, description: str, probe: 
 
 
 def registered_worlds() -> tuple[Registration, ...]:
-    """Every registered world, in the order of registration."""
-    return tuple(_REGISTRY.values())
+    """Every world that is known here, in the order of registration, then those of plugins. Imports none of them."""
+    return tuple(_known().values())
 
 
 def is_installed(world_id: str) -> bool:
@@ -58,15 +63,25 @@ def make_world(world_id: str, *, num_envs: int = 1, **config: Any) -> World:
 
     An id such as `pettingzoo:mpe2.simple_spread_v3` or `gymnasium:CartPole-v1` names an installed env, whose arguments
     pass through.
-    Raises UnknownNameError with the nearest name, or ConfigError naming the arguments the world takes.
+    Raises UnknownNameError with the nearest name, ConfigError naming the arguments the world takes, or PluginError where
+    the code of a plugin does not work.
     """
-    constructor = _constructor(world_id)
-    if not is_installed(world_id):
-        _check_settings(world_id, config)
-    world = constructor(num_envs=num_envs, **config)
-    if not isinstance(world, World):
-        raise ConfigError(f"the entry point of world {world_id!r} must return a World, got {type(world).__name__}")
-    return world
+    if is_installed(world_id):
+        made: World = _constructor(world_id)(num_envs=num_envs, **config)
+        return made
+    _check_settings(world_id, config)
+    plugin = world_plugin(world_id)
+    world = (_constructor(world_id) if plugin is None else plugin.call)(num_envs=num_envs, **config)
+    if isinstance(world, World):
+        return world
+    if plugin is not None:
+        raise plugin.wrong(world, "a World")
+    raise ConfigError(f"the entry point of world {world_id!r} must return a World, got {type(world).__name__}")
+
+
+def world_plugin(world_id: str) -> plugins.Entry | None:
+    """What a plugin says of its world; None for one that is built in. Raises UnknownNameError with the nearest name."""
+    return None if is_installed(world_id) else _registration(world_id).plugin
 
 
 def world_settings(world_id: str) -> dict[str, inspect.Parameter]:
@@ -91,18 +106,35 @@ def _check_settings(world_id: str, config: Mapping[str, Any]) -> None:
             raise ConfigError(f"{name} of world {world_id!r} must be {in_words(kind)}, got {value!r}")
 
 
-def _constructor(world_id: str) -> Any:
-    if is_installed(world_id):
-        return functools.partial(importlib.import_module("marl_ppo.envs.pettingzoo.installed").installed_env, world_id)
-    if world_id not in _REGISTRY:
-        raise UnknownNameError.near("world", world_id, _REGISTRY, otherwise="`marl-ppo worlds` lists what there is.")
-    module, _, name = _REGISTRY[world_id].entry_point.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
-def world_package(world_id: str) -> str:
-    """The package a world's constructor lives in, beside which its presets lie."""
+def presets_folder(world_id: str) -> Path:
+    """Where a world's presets lie: in `presets`, beside the module that makes it."""
     constructor = _constructor(world_id)
-    if isinstance(constructor, functools.partial):
-        constructor = constructor.func
-    return str(constructor.__module__).rpartition(".")[0]
+    made_by = constructor.func.__module__ if isinstance(constructor, partial) else _registration(world_id).entry_point
+    return Path(str(sys.modules[made_by.partition(":")[0]].__file__)).parent / "presets"
+
+
+def _known() -> dict[str, Registration]:
+    found = dict(_REGISTRY)
+    for name, entry in plugins.entries(plugins.WORLDS).items():
+        if name not in found:
+            found[name] = Registration(id=name, entry_point=entry.target, description=entry.description, plugin=entry)
+    return found
+
+
+def _registration(world_id: str) -> Registration:
+    if world_id in _REGISTRY:
+        return _REGISTRY[world_id]
+    known = _known()
+    if world_id not in known:
+        raise UnknownNameError.near("world", world_id, known, otherwise="`marl-ppo worlds` lists what there is.")
+    return known[world_id]
+
+
+def _constructor(world_id: str) -> Callable[..., Any]:
+    if is_installed(world_id):
+        return partial(importlib.import_module("marl_ppo.envs.pettingzoo.installed").installed_env, world_id)
+    registration = _registration(world_id)
+    if registration.plugin is not None:
+        return registration.plugin.load()
+    module, _, name = registration.entry_point.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,7 +1,6 @@
 """Settings as TOML. Precedence: defaults, then the world's preset, then the user's file, then flags."""
 
 import difflib
-import importlib.resources
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
@@ -10,7 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import tomli_w
 
-from marl_ppo.envs.registry import world_package
+from marl_ppo.envs.registry import presets_folder
 from marl_ppo.errors import ConfigError
 from marl_ppo.settings import fits, in_words
 from marl_ppo.training.config import TrainConfig
@@ -20,27 +19,31 @@ FORMAT_VERSION = 1
 
 
 def preset(world: str) -> TrainConfig:
-    """The shipped settings for a world: its package's presets/WORLD.toml, laid over presets/default.toml.
+    """The shipped settings for a world: presets/WORLD.toml beside its module, laid over presets/default.toml.
 
     The colon in the id of an installed env becomes a hyphen. Where there is no file, the defaults hold.
     """
-    folder = importlib.resources.files(world_package(world)) / "presets"
     settings: dict[str, Any] = {}
     for name in ("default", world.replace(":", "-")):
-        file = folder / f"{name}.toml"
+        file = presets_folder(world) / f"{name}.toml"
         if file.is_file():
-            settings = _laid_over(settings, tomllib.loads(file.read_text(encoding="utf-8")))
+            settings = _laid_over(settings, read_toml(file))
     return from_settings(TrainConfig, {"world": world, **settings}, source=f"the preset of {world!r}")
 
 
-def load_config(file: Path, *, over: TrainConfig | None = None) -> TrainConfig:
-    """The settings of a TOML file, laid over `over` where given. Raises ConfigError with the line or the nearest name."""
+def read_toml(file: Path) -> dict[str, Any]:
+    """What a TOML file holds. Raises ConfigError with the line that is wrong."""
     try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from error
     except ValueError as error:
         raise ConfigError(f"{file} is not TOML: {error}") from error
+
+
+def load_config(file: Path, *, over: TrainConfig | None = None) -> TrainConfig:
+    """The settings of a TOML file, laid over `over` where given. Raises ConfigError with the line or the nearest name."""
+    settings = read_toml(file)
     written = settings.pop("format", FORMAT_VERSION)
     if written != FORMAT_VERSION:
         raise ConfigError(f"{file} has format {written!r}; this version of marl_ppo reads {FORMAT_VERSION}")

@@ -1,21 +1,56 @@
-"""What names mean: a player is `scripted`, `random`, a run, a checkpoint or a bot's folder; a run may be a group of seeds."""
+"""What names mean: a player is `scripted`, `random`, a bot, a run, a checkpoint or a folder; a run may be a group of seeds."""
 
+import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
+from marl_ppo.envs.registry import is_installed, make_world, registered_worlds
 from marl_ppo.envs.world import WorldSpec
 from marl_ppo.errors import ConfigError, FileFormatError, UnknownNameError
+from marl_ppo.play.bot import Bot
 from marl_ppo.play.seating import Player
-from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint
+from marl_ppo.training.cards import CARD, read_card
+from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, read_meta
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.setup import learning_agents, make_policies, spec_of
+from marl_ppo.workspace import known_bots, places
 
 UNTRAINED = ("scripted", "random")
 RUNS = Path("runs")
 BOTS = Path("agents")
+
+
+def load(name: str, world: str | None = None, *, greedy: bool = True, seed: int = 0, **settings: Any) -> Bot:
+    """A player to drive a PettingZoo loop with: `bot = load("spread")`, `actions = bot.act(observations, infos)`.
+
+    `world` is the one it was trained on if not given, with the settings it was trained with and `settings` over them.
+    `greedy` takes the most probable action, else it is sampled, with noise that follows from `seed` (see `Bot.reset`).
+    """
+    world_id, config = played_world(name, world, settings)
+    made = make_world(world_id, **config)
+    made.close()
+    return Bot(find_player(name, made.spec, greedy=greedy), made.spec, seed=seed)
+
+
+def played_world(player: str, world: str | None, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """(id, settings) of the world a player is to play: the one it was trained on if `world` is None.
+
+    The settings a player was trained with hold for its own world only, and `settings` go over them. Raises ConfigError for
+    a player that no world is known of.
+    """
+    if player in UNTRAINED:
+        if world is None:
+            raise ConfigError(f"say which world {player!r} plays, with --world")
+        return world, dict(settings)
+    config = trained_config(find_trained(player))
+    if world is not None and world != config.world:
+        return world, dict(settings)
+    return config.world, {**config.world_config, **settings}
 
 
 def find_player(name: str, spec: WorldSpec, *, greedy: bool = False) -> Player:
@@ -29,8 +64,9 @@ def find_player(name: str, spec: WorldSpec, *, greedy: bool = False) -> Player:
 
 
 def find_trained(name: str) -> Path:
-    """The checkpoint folder that a run's name, a bot's name or a path means: a run's newest one."""
-    for path in (Path(name), RUNS / name, BOTS / name):
+    """The folder that a path, or the name of a bot, a run or a bundled bot means, in this order: a run's newest checkpoint."""
+    workspace, *shipped = places(str(BOTS))
+    for path in (Path(name), workspace / name, RUNS / name, *(place / name for place in shipped)):
         if (path / "meta.json").is_file():
             return path
         if found := list_checkpoints(path / "checkpoints"):
@@ -39,9 +75,13 @@ def find_trained(name: str) -> Path:
             raise UnknownNameError(f"The run {path} has saved no checkpoint yet; wait for its first one.")
         if seeds := sorted(path.glob("seed-*/checkpoints")):
             raise UnknownNameError(f"{path} is a group of runs, one per seed; name one of them, such as {seeds[0].parent}.")
-    known = [path.name for folder in (RUNS, BOTS) if folder.is_dir() for path in folder.iterdir() if path.is_dir()]
+    runs = [path.name for path in RUNS.iterdir() if path.is_dir()] if RUNS.is_dir() else []
+    bots = f" Bots: {', '.join(known_bots())}." if known_bots() else ""
     raise UnknownNameError.near(
-        "player", name, [*known, *UNTRAINED], otherwise="Use scripted, random, a run's name or a folder."
+        "player",
+        name,
+        [*known_bots(), *runs, *UNTRAINED],
+        otherwise=f"Use scripted, random, a run's or a bot's name, or a folder.{bots}",
     )
 
 
@@ -66,11 +106,27 @@ def newest_run() -> Path:
 
 
 def trained_config(checkpoint: Path) -> TrainConfig:
-    """The config a checkpoint was trained with: in its own folder for a bot, in its run's for a run."""
+    """The config a checkpoint was trained with: in its own folder for a bot, in its run's for a run.
+
+    Raises UnknownNameError where its world is not here, with what to install.
+    """
     for folder in (checkpoint, checkpoint.parent.parent):
         if (folder / "config.toml").is_file():
-            return load_config(folder / "config.toml")
+            config = load_config(folder / "config.toml")
+            require_world(config.world, checkpoint)
+            return config
     raise FileFormatError(f"{checkpoint} has no config.toml beside it, which says what its networks look like")
+
+
+def require_world(world: str, checkpoint: Path) -> None:
+    """Raise UnknownNameError, with what to install, unless the world of a checkpoint is here."""
+    if is_installed(world) or world in {known.id for known in registered_worlds()}:
+        return
+    package = read_meta(checkpoint)["counters"].get("package")
+    install = f"install {package}" if package else "install the plugin it is in"
+    raise UnknownNameError(
+        f"{checkpoint} was trained on the world {world!r}, which is not here: {install}, or put the plugin's folder into envs/"
+    )
 
 
 def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
@@ -78,6 +134,8 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
 
     Raises ConfigError where an agent they learned to play has another name, obs or action in `spec`.
     """
+    if (checkpoint / CARD).is_file():
+        read_card(checkpoint)  # refuses weights that are not the card's
     config = trained_config(checkpoint)
     trained_spec = spec_of(config)
     agents = learning_agents(trained_spec, config)
@@ -101,11 +159,14 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
 
 
 def copy_player(checkpoint: Path, folder: Path) -> None:
-    """Copy what it takes to play: config, weights, and the meta.json that has their sha256."""
-    for file in (checkpoint / "meta.json", *checkpoint.glob("policies/*/weights.safetensors")):
-        copy = folder / file.relative_to(checkpoint)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, copy)
+    """Copy what it takes to play: config, weights, and a meta.json that has their sha256."""
+    weights = [file.relative_to(checkpoint).as_posix() for file in checkpoint.glob("policies/*/weights.safetensors")]
+    for path in weights:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(checkpoint / path, folder / path)
+    meta = read_meta(checkpoint)
+    meta["sha256"] = {path: digest for path, digest in meta["sha256"].items() if path in weights}
+    (folder / "meta.json").write_text(json.dumps(meta, indent=2))
     save_config(trained_config(checkpoint), folder / "config.toml")
 
 

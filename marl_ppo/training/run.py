@@ -22,7 +22,7 @@ from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, save
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.guards import Guards
-from marl_ppo.training.players import RUNS, UNTRAINED, copy_player, find_player, find_trained
+from marl_ppo.training.players import BOTS, RUNS, UNTRAINED, copy_player, find_player, find_trained, require_world
 from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
 from marl_ppo.training.setup import learning_agents, spec_of
 from marl_ppo.training.tensorboard import TensorBoard
@@ -72,7 +72,7 @@ def new_run_folder(config: TrainConfig, name: str | None = None) -> Path:
     if name is not None:
         if not re.fullmatch(r"\w[\w.+-]*", name):
             raise ConfigError(f"a run's name must be letters, digits and any of _ . + -, without folders; got {name!r}")
-        if name in UNTRAINED:
+        if name in UNTRAINED or (BOTS / name).exists():
             raise ConfigError(f"{name!r} is a player that there is already; choose another --name")
         folder = RUNS / name
         if folder.exists():
@@ -125,6 +125,7 @@ def resume(
             raise ConfigError(f"{folder} has no checkpoint to go on from; start it again with its config.toml")
         if checkpoint is not None and checkpoint.resolve() not in {path.resolve() for path in saved}:
             raise ConfigError(f"{checkpoint} is none of the checkpoints of {folder}: {', '.join(path.name for path in saved)}")
+        require_world(config.world, checkpoint or saved[-1])
         opponents = folder / OTHERS
         others = _others(config, _frozen_teams(config), str(opponents) if opponents.is_dir() else config.others)
         with Trainer(config, others) as trainer:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
+from marl_ppo.envs.registry import world_plugin
 from marl_ppo.envs.world import Array
 from marl_ppo.errors import FileFormatError
 from marl_ppo.training.checkpoint import Checkpoint, into_arrays, to_tensors
@@ -27,8 +28,10 @@ def capture(setup: Setup, *, update: int, seconds: float) -> Checkpoint:
         files[f"{folder}/optimizer.safetensors"] = {k: v.clone() for k, v in learner.optimizer_state().items()}
         files[f"{folder}/normalizer.safetensors"] = learner.value_norm.state()
     files[PLAY] = _play_state(setup)
+    plugin = world_plugin(setup.config.world)
     counters = {
         "world": _rules(setup),
+        "package": None if plugin is None else plugin.package,
         "update": update,
         "steps": update * setup.config.steps_per_update,
         "seconds": seconds,

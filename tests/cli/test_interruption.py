@@ -24,6 +24,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_the_run_goes_on(marl_ppo: Any, folde
     """The record of the resumed run has every update once; only its newest checkpoints are kept."""
     run = folder / "runs/waits-1"
     command = [sys.executable, "-c", "from marl_ppo.cli.main import main; main()", "train", "waits", *LONG]
+    command += ["--save-as", "stopped"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     patience = time.monotonic() + 120
     # The record is written in blocks, so once something is in it many updates are done.
@@ -39,6 +40,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_the_run_goes_on(marl_ppo: Any, folde
     assert (process.returncode, err) == (0, "")
     assert "Stopped by Ctrl-C: " in out
     assert saved == at_first[-1] > 1
+    assert read_meta(folder / "agents/stopped")["counters"]["update"] == saved
     (go_on,) = [line for line in out.splitlines() if line.startswith("Go on with it:")]
 
     said = marl_ppo(*go_on.split("marl-ppo ")[1].split(), "--minutes", "0.01")

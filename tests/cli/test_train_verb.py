@@ -1,6 +1,7 @@
 """`marl-ppo train`: from words to a run, and what is said when they make no sense."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,10 @@ def test_who_waits_for_the_compiler_is_told(
             "train spread --name ../away",
             "a run's name must be letters, digits and any of _ . + -, without folders; got '../away'",
         ),
+        ("train spread --save-as random", "'random' is a player that there is already; choose another name to save the bot as"),
+        ("train spread --save-as a/b", "a bot's name must be letters, digits and any of _ . + -, without folders; got 'a/b'"),
+        ("train spread --save-as mine --seeds 0-1", "--save-as saves one run as a bot, and --seeds trains several"),
+        ("train --resume nothing --save-as scripted", "'scripted' is a player that there is already"),
         ("train spread --name random", "'random' is a player that there is already"),
         ("train spread --name ..", "a run's name must be letters"),
         ("train spread num_envs=64", "num_envs is no setting of a world; write --num-envs 64"),
@@ -257,3 +262,27 @@ def test_the_level_of_the_one_team_that_learns_is_told(marl_ppo: Any, small: tup
 
     assert re.search(r"Skill of chasers: random play \(\d\.\d\d\) is 0 %, our script \(\d\d\.\d\d\) is 100 %\.", said.out)
     assert re.search(r"return chasers -?\d+\.\d\d \(skill -?\d+ %\)", said.out)
+
+
+def test_what_was_trained_is_saved_as_a_bot_that_the_last_lines_name(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    said = marl_ppo("train", "waits", *small, "--save-as", "mine")
+    again = marl_ppo("train", "waits", *small, "--save-as", "mine")
+    card = tomllib.loads(Path("agents/mine/card.toml").read_text())
+
+    assert said.lines[-2:] == ["Measure it:      marl-ppo evaluate mine", "Watch it:        marl-ppo watch mine"]
+    assert card["training"]["command"] == " ".join(["marl-ppo train waits", *small, "--save-as mine"])
+    assert card["results"]["episodes"] == 1000
+    assert again.code == 2
+    assert "'mine' is a player that there is already" in again.err
+    assert [path.name for path in Path("runs").iterdir()] == ["waits-1"]
+    assert "return players" in marl_ppo("evaluate", "mine", "--episodes", "5").out
+
+
+def test_what_time_stopped_is_saved_too_and_so_is_a_run_that_goes_on(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    stopped = marl_ppo("train", "waits", *small, "--minutes", "0.00001", "--save-as", "early")
+    went_on = marl_ppo("train", "--resume", "waits-1", "--minutes", "1", "--save-as", "late")
+    steps = [tomllib.loads(Path(f"agents/{bot}/card.toml").read_text())["training"]["steps"] for bot in ("early", "late")]
+
+    assert "Time is up: 32 steps" in stopped.out
+    assert "The budget is used up" in went_on.out
+    assert steps == [32, 64]

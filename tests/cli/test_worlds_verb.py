@@ -1,8 +1,10 @@
 """`marl-ppo worlds`: what there is, and all about one."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from plugin_folders import write_plugin
 
 from marl_ppo.envs import registered_worlds
 
@@ -66,3 +68,29 @@ def test_a_world_that_is_not_there_is_said(marl_ppo: Any, arguments: str, messag
 
     assert said.code == 2
     assert message in said.err
+
+
+def test_worlds_of_plugins_are_listed_under_where_they_come_from_and_faults_with_a_mark(marl_ppo: Any) -> None:
+    """Nothing of theirs runs for it: this code would raise."""
+    write_plugin(Path("envs"), "aviary", {"nest": "make"}, code="raise RuntimeError")
+    write_plugin(Path("envs"), "hive", {"honey": "make", "nest": "make", "spread": "make"}, code="raise RuntimeError")
+    Path("envs/amiss").mkdir()
+    Path("envs/amiss/pyproject.toml").write_text("[project")
+    said = marl_ppo("worlds")
+    words = " ".join(said.out.split())
+
+    assert said.code == 0
+    assert "from envs/aviary-world (aviary-world 0.3) nest aviary: bees gather honey" in words
+    assert "from envs/hive-world (hive-world 0.3) honey hive: bees gather honey" in words
+    assert "! nest of envs/hive-world (hive-world 0.3) is hidden by that of envs/aviary-world (aviary-world 0.3)" in words
+    assert "! spread of envs/hive-world (hive-world 0.3) is hidden by a built-in world" in words
+    assert "! envs/amiss/pyproject.toml is not TOML" in words
+
+
+def test_a_plugin_that_does_not_work_is_told_with_its_traceback(marl_ppo: Any) -> None:
+    write_plugin(Path("envs"), "wreck", {"honey": "make"}, code="raise RuntimeError('no bees')")
+    said = marl_ppo("worlds", "honey")
+
+    assert said.code == 2
+    assert "marl-ppo: the world 'honey' of envs/wreck-world (wreck-world 0.3) does not work" in said.err
+    assert "RuntimeError: no bees" in said.err

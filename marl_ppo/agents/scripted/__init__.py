@@ -1,10 +1,11 @@
 """Players written by hand: the anchors between which trained ones are measured, and opponents that never change.
 
-Each plays one group of one world. A world's package adds its own with `register_script`.
+Each plays one group of one world. A plugin names its own as entry points of the group `marl_ppo.scripts`.
 """
 
 import importlib
 
+from marl_ppo import plugins
 from marl_ppo.agents.policy import Policy
 from marl_ppo.agents.scripted.uniform import UniformPolicy
 from marl_ppo.envs.world import Group, WorldSpec
@@ -27,12 +28,22 @@ def register_script(world_id: str, group_name: str, entry_point: str) -> None:
 
 
 def scripted_worlds() -> tuple[str, ...]:
-    """Ids of the worlds that have scripts, in the order of registration."""
-    return tuple(dict.fromkeys(world_id for world_id, _ in _REGISTRY))
+    """Ids of the worlds that have scripts, in the order of registration, then those of plugins."""
+    return tuple(dict.fromkeys(world_id for world_id, _ in [*_REGISTRY, *_of_plugins()]))
 
 
 def scripted_policy(world_id: str, group: Group, spec: WorldSpec) -> Policy:
-    """The script of a group of a world. Raises UnknownNameError where there is none."""
+    """The script of a group of a world. Raises UnknownNameError where there is none, PluginError where it does not work."""
+    key = world_id, group.name
+    if key in _REGISTRY:
+        module, _, name = _REGISTRY[key].partition(":")
+        policy: Policy = getattr(importlib.import_module(module), name)(group, spec)
+        return policy
+    if key in (found := _of_plugins()):
+        made = found[key].call(group, spec)
+        if not hasattr(made, "act"):
+            raise found[key].wrong(made, "a Policy")
+        return made
     if world_id not in scripted_worlds():
         raise UnknownNameError.near(
             "world with scripted players",
@@ -40,19 +51,21 @@ def scripted_policy(world_id: str, group: Group, spec: WorldSpec) -> Policy:
             scripted_worlds(),
             otherwise="The player `random` knows every world.",
         )
-    if (world_id, group.name) not in _REGISTRY:
-        names = [name for known, name in _REGISTRY if known == world_id]
-        raise UnknownNameError.near(
-            f"scripted group of world {world_id!r}", group.name, names, otherwise=f"It has scripts for {names}."
-        )
-    module, _, name = _REGISTRY[world_id, group.name].partition(":")
-    policy: Policy = getattr(importlib.import_module(module), name)(group, spec)
-    return policy
+    names = [name for known, name in [*_REGISTRY, *found] if known == world_id]
+    raise UnknownNameError.near(
+        f"scripted group of world {world_id!r}", group.name, names, otherwise=f"It has scripts for {names}."
+    )
 
 
 def uniform_policy(group: Group) -> Policy:
     """The `random` player: uniform over the legal actions. Raises ConfigError on an unbounded Box."""
     return UniformPolicy(group)
+
+
+def _of_plugins() -> dict[tuple[str, str], plugins.Entry]:
+    """(world, group) → entry; a world's id may have dots itself."""
+    named = {name.rpartition("."): entry for name, entry in plugins.entries(plugins.SCRIPTS).items()}
+    return {(world_id, group): entry for (world_id, _, group), entry in named.items()}
 
 
 for _world, _group, _script in (

@@ -2,8 +2,8 @@
 
 spaces   a world with the one leaf `vector` shows a Box, others a Dict of leaves; a masked group shows PettingZoo's
          Dict(observation=..., action_mask=...), and the same mask in `info["action_mask"]`
-turns    `acting` lists the agents whose actions the next step reads; actions of the others are ignored, and may be left
-         out, and their mask is all ones
+turns    `acting` lists the agents whose actions the next step reads, and `info["acting"]` says it of each; actions of the
+         others are ignored, and may be left out, and their mask is all ones
 endings  an agent leaves `agents` when its seat terminates or is truncated; the infos of an episode's last step carry
          `info["metrics"]` and, where the world has outcomes, `info["outcome"]`, the score of the agent's team
 seeds    `reset(seed=s)` plays episode 0 of run seed s, each later `reset()` the next one, from the stream
@@ -184,6 +184,7 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
         outputs, spec = self._world.outputs, self._world.spec
         for agent, info in infos.items():
             g, a = self._seats[agent]
+            info["acting"] = bool(self._of_seat(outputs.acting, agent))
             if (mask := self._action_mask(agent)) is not None:
                 info["action_mask"] = mask
             if outputs.ended[0]:
