@@ -20,15 +20,20 @@ from marl_ppo.envs.world import Array, Group, WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.play.seating import Player
 
-ReadObservation = Callable[[str, Any], Mapping[str, Any]]
-"""(agent, observation without its mask) → what the agent sees, by leaf of its group"""
+Seen = tuple[Mapping[str, Any], Any]
+"""what an agent sees, by leaf of its group, and its mask or None"""
+ReadObservation = Callable[[str, Any, Mapping[str, Any]], Seen]
+"""(agent, observation, info) → what the agent sees"""
 WriteAction = Callable[[str, Any], Any]
 """(agent, action in the group's space) → the action as the env wants it"""
 
 
-def as_leaves(agent: str, observation: Any) -> Mapping[str, Any]:
-    """As our own envs show it: a Dict of leaves, or the leaf `vector` alone."""
-    return observation if isinstance(observation, Mapping) else {"vector": observation}
+def as_shown(agent: str, observation: Any, info: Mapping[str, Any]) -> Seen:
+    """As our own envs show it: a Dict of leaves, or the leaf `vector` alone; the mask beside it, or in the info."""
+    mask = info.get("action_mask")
+    if isinstance(observation, Mapping) and "action_mask" in observation:
+        observation, mask = observation["observation"], observation["action_mask"]
+    return observation if isinstance(observation, Mapping) else {"vector": observation}, mask
 
 
 def as_it_is(agent: str, action: Any) -> Any:
@@ -64,7 +69,7 @@ class Bot:
         spec: WorldSpec,
         *,
         seed: int = 0,
-        read: ReadObservation = as_leaves,
+        read: ReadObservation = as_shown,
         write: WriteAction = as_it_is,
     ) -> None:
         self.name = player.name
@@ -147,10 +152,7 @@ class Bot:
         self, group: Group, agent: str, observations: Mapping[str, Any], infos: Mapping[str, Mapping[str, Any]]
     ) -> tuple[dict[str, Array], Array]:
         """What an agent sees, by leaf, and its mask, empty where nothing is ever masked."""
-        observation, mask = observations[agent], infos.get(agent, {}).get("action_mask")
-        if isinstance(observation, Mapping) and "action_mask" in observation:
-            observation, mask = observation["observation"], observation["action_mask"]
-        leaves = self._read(agent, observation)
+        leaves, mask = self._read(agent, observations[agent], infos.get(agent, {}))
         if leaves.keys() != group.obs.keys():
             raise ConfigError(f"{agent!r} sees {sorted(group.obs)} in world {self._spec.id!r}, got {sorted(leaves)}")
         found = {}

@@ -34,7 +34,12 @@ def load(name: str, world: str | None = None, *, greedy: bool = True, seed: int 
     world_id, config = played_world(name, world, settings)
     made = make_world(world_id, **config)
     made.close()
-    return Bot(find_player(name, made.spec, greedy=greedy), made.spec, seed=seed)
+    player = find_player(name, made.spec, greedy=greedy)
+    # Of an installed env, which speaks for itself; our own envs speak as a bot does.
+    reading = getattr(made, "reading", None)
+    if reading is None:
+        return Bot(player, made.spec, seed=seed)
+    return Bot(player, made.spec, seed=seed, read=reading.see, write=reading.act)
 
 
 def played_world(player: str, world: str | None, settings: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

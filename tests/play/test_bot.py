@@ -99,7 +99,7 @@ def test_an_env_of_other_spaces_is_read_and_written_by_a_converter() -> None:
     """This one shows numbers as text, and counts its actions from 10."""
     bot = bot_on(
         "spread",
-        read=lambda agent, observation: {"vector": [float(word) for word in observation.split()]},
+        read=lambda agent, observation, info: ({"vector": [float(word) for word in observation.split()]}, None),
         write=lambda agent, action: (agent, action + 10),
     )
 

@@ -50,6 +50,23 @@ class Reading:
         is_small = isinstance(space, spaces.Box) and 0 < np.prod(space.shape) <= STATE_LIMIT
         self.state_size = int(np.prod(space.shape)) if is_small else 0
 
+    def see(self, agent: str, observation: Any, info: Mapping[str, Any]) -> tuple[dict[str, Array], Array]:
+        """What one agent is shown: by leaf of its group, and its mask, bool [K]. Raises ValueError on another shape."""
+        g = self._group_of(agent)
+        shown = {leaf: np.zeros((1, 1, *space.shape), space.dtype) for leaf, space in self.groups[g].obs.items()}
+        self.observations[g].write(observation, shown, (0, 0))
+        legal = np.ones(self.groups[g].mask_size, bool)
+        if self.groups[g].masked:
+            legal[:] = self.legal(g, observation, info)
+        return {leaf: array[0, 0] for leaf, array in shown.items()}, legal
+
+    def act(self, agent: str, action: Any) -> Any:
+        """An agent's action in the form that its env takes."""
+        return self.actions[self._group_of(agent)].to_env(action)
+
+    def _group_of(self, agent: str) -> int:
+        return next(g for g, group in enumerate(self.groups) if agent in group.agents)
+
     def legal(self, group: int, observation: Any, info: Mapping[str, Any]) -> Array | bool:
         """The mask inside an agent's observation, else in its info: bool [K], or True where neither has one."""
         if self.observations[group].masked:
