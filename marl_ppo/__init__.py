@@ -17,6 +17,7 @@ _HOMES = {
     "preset": "marl_ppo.training.config_file",
     "find_player": "marl_ppo.training.players",
     "evaluate": "marl_ppo.evaluation.evaluate",
+    "match": "marl_ppo.evaluation.match",
 }
 __all__ = list(_HOMES)
 

@@ -56,7 +56,7 @@ def test_what_is_light_loads_nothing_heavy(module: str, absent: set[str]) -> Non
 def test_the_public_names_are_these() -> None:
     import marl_ppo
 
-    assert sorted(marl_ppo.__all__) == ["evaluate", "find_player", "make_world", "parallel_env", "preset", "train"]
+    assert sorted(marl_ppo.__all__) == ["evaluate", "find_player", "make_world", "match", "parallel_env", "preset", "train"]
     assert all(callable(getattr(marl_ppo, name)) for name in marl_ppo.__all__)
     assert dir(marl_ppo) == sorted(marl_ppo.__all__)
     with pytest.raises(AttributeError, match=r"no attribute 'trian'; it has .*train"):

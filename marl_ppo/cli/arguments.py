@@ -2,6 +2,7 @@
 
 import contextlib
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import tyro
@@ -86,6 +87,24 @@ def world_of(
         config = trained_config(find_trained(player))
         if world is None or world == config.world:
             world, settings = config.world, {**config.world_config, **settings}
+    return make_copies(world, settings, episodes, num_envs), player
+
+
+def make_copies(world: str, settings: Settings, episodes: int, num_envs: int | None = None) -> World:
+    """As many copies of a world as suit it, and no more than there are episodes to play."""
     given: dict[str, Any] = dict(settings)
     copies = num_envs or (ENV_COPIES if world.startswith(PETTINGZOO_PREFIX) else COPIES)
-    return make_world(world, num_envs=min(copies, episodes), **given), player
+    return make_world(world, num_envs=min(copies, episodes), **given)
+
+
+def require_positive(**numbers: int | None) -> None:
+    """Raise ConfigError for a number, where it is given, below 1."""
+    for flag, number in numbers.items():
+        if number is not None and number < 1:
+            raise ConfigError(f"{flag} must be at least 1, got {number}")
+
+
+def require_file(path: Path | None) -> None:
+    """Raise ConfigError where a file is to be written, but `path` is a folder."""
+    if path is not None and path.is_dir():
+        raise ConfigError(f"{path} is a folder; name the file to write")

@@ -172,8 +172,7 @@ class Outputs:
                 for group in spec.groups
             ),
             action_mask=tuple(
-                np.ones((num_envs, len(group.agents), group.mask_size), bool) if group.masked else None
-                for group in spec.groups
+                np.ones((num_envs, len(group.agents), group.mask_size), bool) if group.masked else None for group in spec.groups
             ),
             rewards=per_seat(np.float32),
             alive=per_seat(bool),

@@ -38,7 +38,8 @@ def test_version_is_that_of_the_package(marl_ppo: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "hint"), [("trian", "Did you mean 'train'?"), ("sing", "There are worlds, train, evaluate, watch, run, doctor.")]
+    ("verb", "hint"),
+    [("trian", "Did you mean 'train'?"), ("sing", "There are worlds, train, evaluate, match, watch, run, doctor.")],
 )
 def test_an_unknown_verb_is_answered_with_a_hint(marl_ppo: Any, verb: str, hint: str) -> None:
     said = marl_ppo(verb)
