@@ -128,7 +128,7 @@ def _settings_of(world_id: str, names: Sequence[str], settings: Settings) -> tup
     if settings or not any(trained):
         return settings, ""
     if any(config != trained[0] for config in trained):
-        return {}, f"The players were trained on {world_id} with different settings; this is played with the world's own."
+        return {}, "Players were trained with different settings; the world's own are used."
     written = " ".join(f"{name}={value}" for name, value in trained[0].items())
     return trained[0], f"Played with the settings of the trained players: {written}."
 

@@ -4,7 +4,7 @@ two teams  a cell is the score of the row's player in its match against the colu
            each other add up to 1
 one team   a cell is the mean return when one agent is played by the row's player and the others by the column's, over all
            agents in turn and on the same seeds in all cells. How far it falls below the diagonal, self-play, tells how
-           much players rely on conventions of their own: Hu et al. 2020, "Other-Play" for zero-shot coordination (arXiv:2003.02979)
+           much players rely on conventions of their own: Hu et al. 2020, "Other-Play" (arXiv:2003.02979)
 """
 
 from collections.abc import Sequence
