@@ -19,6 +19,7 @@ _HOMES = {
     "load": "marl_ppo.training.players",
     "find_player": "marl_ppo.training.players",
     "evaluate": "marl_ppo.evaluation.evaluate",
+    "match": "marl_ppo.evaluation.match",
 }
 __all__ = list(_HOMES)
 

@@ -61,6 +61,7 @@ def test_the_public_names_are_these() -> None:
         "find_player",
         "load",
         "make_world",
+        "match",
         "parallel_env",
         "preset",
         "register_world",

@@ -2,6 +2,8 @@
 
 import contextlib
 import tomllib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import tyro
@@ -95,5 +97,23 @@ def world_of(
     """The world a player is to play, in as many copies as suit it, and the player's name: the newest run if there is none."""
     player = str(newest_run()) if player is None else player
     world_id, given = played_world(player, world, settings)
-    copies = copies_for(world_id, episodes) if num_envs is None else min(num_envs, episodes)
-    return make_world(world_id, num_envs=copies, **given), player
+    return make_copies(world_id, given, episodes, num_envs), player
+
+
+def make_copies(world: str, settings: Mapping[str, Any], episodes: int, num_envs: int | None = None) -> World:
+    """As many copies of a world as suit it, and no more than there are episodes to play."""
+    copies = copies_for(world, episodes) if num_envs is None else min(num_envs, episodes)
+    return make_world(world, num_envs=copies, **settings)
+
+
+def require_positive(**numbers: int | None) -> None:
+    """Raise ConfigError for a number, where it is given, below 1."""
+    for flag, number in numbers.items():
+        if number is not None and number < 1:
+            raise ConfigError(f"{flag} must be at least 1, got {number}")
+
+
+def require_file(path: Path | None) -> None:
+    """Raise ConfigError where a file is to be written, but `path` is a folder."""
+    if path is not None and path.is_dir():
+        raise ConfigError(f"{path} is a folder; name the file to write")

@@ -1,6 +1,5 @@
 """`marl-ppo evaluate [PLAYER] [name=value ...]`: a table, and JSON on request."""
 
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,12 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from marl_ppo.cli.arguments import one_word, parse_flags, split_words, world_of
+from marl_ppo.cli.arguments import one_word, parse_flags, require_file, require_positive, split_words, world_of
+from marl_ppo.cli.report import summary_table, write_report
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import Evaluation, evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
 from marl_ppo.training.lineups import measured_teams, opponent, variants
-from marl_ppo.training.record import to_json
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,8 @@ def main(arguments: list[str]) -> None:
     """Measure greedy and stochastic play beside the random and the scripted player."""
     words, settings, flags = split_words(arguments)
     command = parse_flags(EvaluateFlags, flags, "marl-ppo evaluate PLAYER")
-    for flag, number in (("episodes", command.episodes), ("num_envs", command.num_envs)):
-        if number is not None and number < 1:
-            raise ConfigError(f"{flag} must be at least 1, got {number}")
-    if command.json is not None and command.json.is_dir():
-        raise ConfigError(f"{command.json} is a folder; name the file to write")
+    require_positive(episodes=command.episodes, num_envs=command.num_envs)
+    require_file(command.json)
     world, name = world_of(one_word(words), command.world, settings, command.episodes, command.num_envs)
     if command.against is not None and len(world.spec.teams) == 1:
         raise ConfigError(f"world {world.spec.id!r} has one team, so nobody plays against it; leave out --against")
@@ -84,16 +80,13 @@ def main(arguments: list[str]) -> None:
             "against": other.name if len(world.spec.teams) > 1 else None,
             "teams": teams,
         }
-        command.json.parent.mkdir(parents=True, exist_ok=True)
-        command.json.write_text(to_json(report, indent=2))
-        console.print(f"Wrote {command.json}.")
+        write_report(report, command.json, console)
 
 
 def _report(results: dict[str, Evaluation], team: str) -> dict[str, Any]:
     """Of one team: the summaries by player and measure, and the skill by player."""
     players = {
-        label: {name: asdict(summary) | {"interval": list(summary.interval)} for name, summary in result.summaries().items()}
-        for label, result in results.items()
+        label: {name: asdict(summary) for name, summary in result.summaries().items()} for label, result in results.items()
     }
     means = {label: measures[f"return/{team}"]["mean"] for label, measures in players.items()}
     skill = {}
@@ -104,32 +97,12 @@ def _report(results: dict[str, Evaluation], team: str) -> dict[str, Any]:
 
 
 def _table(report: dict[str, Any], team: str) -> Table:
-    """One block per measure, so that the players stand under each other; fits 80 columns."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    skill_column = ("skill",) if report["skill"] else ()
-    for column in ("mean", "± s.e.", "IQM", "95 % interval", *skill_column):
-        table.add_column(column, justify="right", no_wrap=True)
+    """One block per measure, so that the players stand under each other."""
     players = report["players"]
+    blocks = {}
     for measure in next(iter(players.values())):
         kind, _, name = measure.partition("/")
-        if kind == "return" and name != team:
-            continue
-        table.add_row(f"[bold]{f'return {name}' if kind == 'return' else name}[/bold]")
-        for label, measures in players.items():
-            summary = measures[measure]
-            low, high = summary["interval"]
-            skill = [report["skill"][label]] if kind == "return" and report["skill"] else []
-            table.add_row(
-                f"  {label}",
-                f"{summary['mean']:.3f}",
-                _number(summary["standard_error"], ".3f"),
-                f"{summary['iqm']:.3f}",
-                f"{low:.3f} … {high:.3f}",
-                *(_number(value, ".0%") for value in skill),
-            )
-    return table
-
-
-def _number(value: float, form: str) -> str:
-    return "n/a" if math.isnan(value) else format(value, form)
+        if kind == "metric" or name == team:
+            title = f"return {name}" if kind == "return" else name
+            blocks[title] = {label: measures[measure] for label, measures in players.items()}
+    return summary_table(blocks, skill=report["skill"])

@@ -9,6 +9,7 @@ VERBS = {
     "worlds": "list the worlds, or show one",
     "train": "train policies on a world, or go on with a run",
     "evaluate": "measure a player on held-out episodes",
+    "match": "let players meet, with balanced sides; cross-play tables",
     "watch": "watch a player in a window, or as a gif",
     "run": "list, compare and plot runs",
     "doctor": "look for what is wrong with this installation",

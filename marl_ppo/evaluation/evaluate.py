@@ -1,18 +1,19 @@
 """Evaluation on fixed held-out seeds: the same episodes for everybody, disjoint from every training episode."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from marl_ppo.envs.seeds import stream
+from marl_ppo.envs.seeds import Purpose, stream
 from marl_ppo.envs.world import Array, World, WorldSpec
 from marl_ppo.errors import ConfigError, WorldError
 from marl_ppo.evaluation.statistics import Interval, interquartile_mean, mean, standard_error, stratified_bootstrap
 from marl_ppo.play.episodes import EpisodeLog, Episodes
 from marl_ppo.play.play import Play
-from marl_ppo.play.seating import Player, seat_players
+from marl_ppo.play.seating import Lineup, seat_players
 
 BOOTSTRAP_RESAMPLES = 2_000
 
@@ -46,7 +47,9 @@ class Evaluation:
 
     spec: WorldSpec
     lineup: tuple[str, ...]
-    """the player of each team"""
+    """the player of each team, or of each agent where they were named by agent"""
+    numbers: Array
+    """int64 [E]: which episodes of the stream these are; those that faulted are missing"""
     returns: Array
     """float64 [E, teams]: mean per-agent return of each team"""
     faulted: int
@@ -54,6 +57,18 @@ class Evaluation:
     lengths: Array
     metrics: dict[str, Array]
     outcomes: Array
+
+    def only(self, numbers: Array) -> "Evaluation":
+        """The episodes with these numbers, which must be among its own."""
+        rows = np.searchsorted(self.numbers, numbers)
+        return replace(
+            self,
+            numbers=self.numbers[rows],
+            returns=self.returns[rows],
+            lengths=self.lengths[rows],
+            metrics={name: values[rows] for name, values in self.metrics.items()},
+            outcomes=self.outcomes[rows],
+        )
 
     def summaries(self) -> dict[str, Summary]:
         """By name: `return/TEAM` and `metric/NAME`."""
@@ -64,13 +79,14 @@ class Evaluation:
 
 def evaluate(
     world: World,
-    lineup: Sequence[Player],
+    lineup: Lineup,
     *,
     episodes: int,
     seed: int = 0,
+    purpose: Purpose = "eval",
     on_progress: Callable[[int], Any] = lambda done: None,
 ) -> Evaluation:
-    """Play episodes 0 … `episodes` - 1 of the evaluation stream of `seed`.
+    """Play episodes 0 … `episodes` - 1 of the stream of `seed` for `purpose`, which is that of evaluation by default.
 
     Which copy plays an episode, and how many copies there are, changes nothing but the rounding of matrix products, which
     may depend on the number of rows. `on_progress` is told after every step
@@ -83,7 +99,7 @@ def evaluate(
     log = EpisodeLog(world.spec, num_envs)
 
     def seeds(copies: Array, rounds: Array) -> Array:
-        return stream(seed, "eval", 0, copies + num_envs * rounds)
+        return stream(seed, purpose, 0, copies + num_envs * rounds)
 
     play = Play(world, seating.policies, seating.seats, seeds, greedy=seating.greedy, observers=[log])
     play.start()
@@ -108,15 +124,44 @@ def evaluate(
     def in_order(field: Callable[[Episodes], Array]) -> Array:
         return np.asarray(np.concatenate([field(taken) for _, taken in finished])[order])
 
+    players = [lineup[agent] for agent in world.spec.agents] if isinstance(lineup, Mapping) else lineup
     return Evaluation(
         spec=world.spec,
-        lineup=tuple(player.name for player in lineup),
+        lineup=tuple(player.name for player in players),
+        numbers=number[order],
         returns=in_order(lambda taken: taken.team_returns(world.spec)),
         faulted=episodes - len(order),
         lengths=in_order(lambda taken: taken.lengths),
         metrics={name: in_order(_metric(name)) for name in world.spec.metrics},
         outcomes=in_order(lambda taken: taken.outcomes),
     )
+
+
+def evaluate_paired(
+    world: World,
+    lineups: Sequence[Lineup],
+    *,
+    episodes: int,
+    seed: int = 0,
+    purpose: Purpose = "eval",
+    on_progress: Callable[[int], Any] = lambda done: None,
+) -> list[Evaluation]:
+    """Evaluate each lineup on the same episodes, row by row; one that faulted for any lineup is left out for all.
+
+    `on_progress` is told how many episodes are done, of `episodes` times the number of lineups. Raises WorldError where
+    no episode is left, and as `evaluate` does.
+    """
+    found = []
+    for place, lineup in enumerate(lineups):
+
+        def show(done: int, before: int = place * episodes) -> None:
+            on_progress(before + done)
+
+        found.append(evaluate(world, lineup, episodes=episodes, seed=seed, purpose=purpose, on_progress=show))
+    kept = functools.reduce(np.intersect1d, [evaluation.numbers for evaluation in found])
+    if not len(kept):
+        raise WorldError(f"world {world.spec.id!r} faulted in every one of {episodes} episodes, so there is nothing to compare")
+    return [evaluation.only(kept) for evaluation in found]
 
 
 def _metric(name: str) -> Callable[[Episodes], Array]:

@@ -1,7 +1,7 @@
 """Who plays which seat.
 
 player   plays any agent of a world: a name and a policy for each agent it can play
-lineup   one player per team
+lineup   one player per team, in the order of the teams, or one per agent by the agent's name
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +25,9 @@ class Player:
     """whether it takes its most probable action"""
 
 
+Lineup = Sequence[Player] | Mapping[str, Player]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seating:
     """What a Play is given: distinct policies, and per group who sits where."""
@@ -42,18 +45,19 @@ def playable_teams(spec: WorldSpec, player: Player) -> list[str]:
     return [team for team in spec.teams if team not in missing]
 
 
-def seat_players(spec: WorldSpec, num_envs: int, lineup: Sequence[Player]) -> Seating:
-    """The same lineup in all N copies. Raises ConfigError when a player cannot play an agent of its team."""
-    if len(lineup) != len(spec.teams):
-        raise ConfigError(f"world {spec.id!r} has the teams {list(spec.teams)}; got {len(lineup)} players")
+def seat_players(spec: WorldSpec, num_envs: int, lineup: Lineup) -> Seating:
+    """The same lineup in all N copies. Raises ConfigError when a player cannot play an agent it is given."""
+    by_agent = lineup if isinstance(lineup, Mapping) else _by_agent(spec, lineup)
+    if missing := [agent for agent in spec.agents if agent not in by_agent]:
+        raise ConfigError(f"the lineup has no player for {missing} of world {spec.id!r}; it has {list(by_agent)}")
     policies: list[Policy] = []
     greedy: list[bool] = []
     places: dict[tuple[int, bool], int] = {}
     seats = []
     for group in spec.groups:
         row = []
-        for agent, team in zip(group.agents, group.team, strict=True):
-            player = lineup[team]
+        for agent in group.agents:
+            player = by_agent[agent]
             if agent not in player.policies:
                 raise ConfigError(
                     f"player {player.name!r} cannot play {agent!r} of world {spec.id!r}; it plays {list(player.policies)}"
@@ -66,3 +70,9 @@ def seat_players(spec: WorldSpec, num_envs: int, lineup: Sequence[Player]) -> Se
             row.append(place)
         seats.append(np.tile(np.array(row, np.int64), (num_envs, 1)))
     return Seating(policies=tuple(policies), greedy=tuple(greedy), seats=tuple(seats))
+
+
+def _by_agent(spec: WorldSpec, lineup: Sequence[Player]) -> dict[str, Player]:
+    if len(lineup) != len(spec.teams):
+        raise ConfigError(f"world {spec.id!r} has the teams {list(spec.teams)}; got {len(lineup)} players")
+    return {agent: lineup[t] for group in spec.groups for agent, t in zip(group.agents, group.team, strict=True)}

@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from contest import Contest, naming
 
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
 from marl_ppo.envs import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
-from marl_ppo.evaluation.evaluate import Evaluation, evaluate
+from marl_ppo.evaluation.evaluate import Evaluation, evaluate, evaluate_paired
 from marl_ppo.play.seating import Player
 
 
@@ -93,6 +94,42 @@ def test_progress_counts_the_episodes_that_were_asked_for() -> None:
 
     assert told == sorted(told)
     assert told[-1] == 10
+
+
+def test_a_lineup_by_agents_is_told_by_agents() -> None:
+    world = make_world("staggered", num_envs=4)
+    one, other = player(world, "random"), player(world, "scripted")
+    lineup = {agent: one if place else other for place, agent in enumerate(world.spec.agents)}
+    result = evaluate(world, lineup, episodes=3)
+
+    assert result.lineup == ("scripted", "random", "random")
+
+
+def faulty(chosen: Any, seeds: Any) -> Any:
+    """Odd seeds fault where the first agent names 2."""
+    return (chosen[:, 0] == 2) & (seeds % np.uint64(2) == 1)
+
+
+def test_episodes_that_faulted_are_missing_among_the_numbers() -> None:
+    result = evaluate(Contest(faults=faulty), [naming(2), naming(0)], episodes=30)
+    odd = stream(0, "eval", 0, np.arange(30)) % np.uint64(2) == 1
+
+    assert result.numbers.tolist() == np.flatnonzero(~odd).tolist()
+    assert len(result.returns) == len(result.lengths) == len(result.outcomes) == (~odd).sum() < 30
+
+
+def test_paired_lineups_keep_the_episodes_that_none_of_them_lost() -> None:
+    world = Contest(faults=faulty)
+    lineups = [[naming(2), naming(0)], [naming(1), naming(0)]]
+    told: list[int] = []
+    alone = evaluate(world, lineups[0], episodes=30)
+    paired = evaluate_paired(world, lineups, episodes=30, on_progress=told.append)
+
+    assert [evaluation.numbers.tolist() for evaluation in paired] == [alone.numbers.tolist()] * 2
+    assert [evaluation.returns[0].tolist() for evaluation in paired] == [[2.0, 0.0], [1.0, 0.0]]
+    assert all(len(evaluation.metrics["parity"]) == len(alone.numbers) for evaluation in paired)
+    assert not paired[1].metrics["parity"].any()
+    assert told[-1] == 60
 
 
 def test_no_episodes_are_refused() -> None:

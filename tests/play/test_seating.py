@@ -72,3 +72,18 @@ def test_a_player_that_lacks_an_agent_of_its_team_is_refused(tag: WorldSpec) -> 
 def test_a_lineup_has_a_player_per_team(tag: WorldSpec) -> None:
     with pytest.raises(ConfigError, match=r"world 'tag' has the teams \['chasers', 'prey'\]; got 1 players"):
         seat_players(tag, 1, [player(tag)])
+
+
+def test_a_lineup_may_name_a_player_for_each_agent(tag: WorldSpec) -> None:
+    """One chaser of the three is a guest."""
+    host, guest = player(tag, name="host"), player(tag, "adversary_1", name="guest", greedy=True)
+    seating = seat_players(tag, 2, {**dict.fromkeys(tag.agents, host), "adversary_1": guest})
+
+    assert [seats.tolist() for seats in seating.seats] == [[[0, 1, 0]] * 2, [[2]] * 2]
+    assert seating.policies == (host.policies["adversary_0"], guest.policies["adversary_1"], host.policies["agent_0"])
+    assert seating.greedy == (False, True, False)
+
+
+def test_a_lineup_by_agents_names_them_all(tag: WorldSpec) -> None:
+    with pytest.raises(ConfigError, match=r"no player for \['adversary_2', 'agent_0'\] of world 'tag'; it has \['adversary_0'"):
+        seat_players(tag, 1, dict.fromkeys(["adversary_0", "adversary_1"], player(tag)))
