@@ -21,9 +21,11 @@ from torch import Tensor, nn
 
 from marl_ppo.agents.networks import NetworkConfig, linear
 from marl_ppo.envs.world import ObsLeaf
+from marl_ppo.errors import ConfigError
 from marl_ppo.ppo.normalization import RunningMeanStd
 
 AS_GOOD_AS_UNBOUNDED = 1e6
+"""bounds so far out are not taken for a scale"""
 WIDE = 10.0
 """bounds beyond which a number is scaled before a network sees it"""
 SCREEN = 36
@@ -45,7 +47,12 @@ _REGISTRY: dict[str, tuple[Accepts, str]] = {}
 
 
 def register_encoder(name: str, entry_point: str, *, accepts: Accepts) -> None:
-    """Serve the leaves that `accepts` says yes to by "module:callable", called as callable(space, config, generator)."""
+    """Serve the leaves that `accepts` says yes to by "module:callable", called as callable(space, config, generator).
+
+    It makes a LeafEncoder that is an nn.Module. Raises ConfigError when the name is taken.
+    """
+    if name in _REGISTRY:
+        raise ConfigError(f"encoder {name!r} is already registered by {_REGISTRY[name][1]!r}; give yours another name")
     _REGISTRY[name] = (accepts, entry_point)
 
 
@@ -65,20 +72,15 @@ class Encoder(nn.Module):
         """See the class."""
         if self.is_identity:
             return x.float()
-        parts = torch.split(x, self._sizes, dim=-1)
-        if not self.is_learned:
-            return torch.cat([leaf(part.float()) for leaf, part in zip(self.leaves, parts, strict=True)], dim=-1)
-        rows = x.shape[:-1]
-        encoded = [
-            leaf(part.reshape(-1, size).float()) for leaf, part, size in zip(self.leaves, parts, self._sizes, strict=True)
-        ]
-        return torch.cat(encoded, dim=-1).view(*rows, self.size)
+        parts = torch.split(x.flatten(0, -2), self._sizes, dim=-1)
+        encoded = [leaf(part.float()) for leaf, part in zip(self.leaves, parts, strict=True)]
+        return torch.cat(encoded, dim=-1).view(*x.shape[:-1], self.size)
 
     def take_in(self, x: Tensor) -> None:
         """Let what is standardised learn its mean and spread from rows [B, d]."""
         for leaf, part in zip(self.leaves, torch.split(x, self._sizes, dim=-1), strict=True):
             if isinstance(leaf, _Standardised):
-                leaf.statistics.update(part)
+                leaf.statistics.update(part.to(leaf.statistics.mean.device))
 
 
 def _leaf_encoder(space: ObsLeaf, config: NetworkConfig, generator: torch.Generator) -> nn.Module:
@@ -109,11 +111,16 @@ def picture_shape(space: spaces.Box) -> tuple[int, int, int] | None:
 
 def _vector_encoder(space: spaces.Box, config: NetworkConfig) -> nn.Module:
     size = math.prod(space.shape)
-    unbounded = bool((np.maximum(np.abs(space.low), np.abs(space.high)) >= AS_GOOD_AS_UNBOUNDED).any())
-    if config.normalize_obs == "always" or (config.normalize_obs == "auto" and unbounded):
+    reach = _reach(space)
+    if config.normalize_obs == "always" or (config.normalize_obs == "auto" and reach >= AS_GOOD_AS_UNBOUNDED):
         return _Standardised(size)
-    wide = not unbounded and float(np.maximum(np.abs(space.low), np.abs(space.high)).max()) > WIDE
-    return _Scaled(space) if wide and config.normalize_obs == "auto" else _AsItIs(size)
+    return _Scaled(space) if config.normalize_obs == "auto" and reach > WIDE else _AsItIs(size)
+
+
+def _reach(space: spaces.Box) -> float:
+    """How far from 0 the space's bounds go, those that go furthest."""
+    bounds = np.abs(np.stack([space.low, space.high]).astype(np.float64))
+    return float(bounds.max(initial=0.0))
 
 
 class _AsItIs(nn.Module):
@@ -166,7 +173,7 @@ class ImageEncoder(nn.Module):
         self._shape = shape
         if self._channels_first:
             channels, height, width = shape
-        bounded = bool(np.isfinite(space.low).all() and np.isfinite(space.high).all())
+        bounded = _reach(space) < AS_GOOD_AS_UNBOUNDED
         self._low = float(space.low.min()) if bounded else 0.0
         self._span = max(1e-6, float(space.high.max()) - self._low) if bounded else 1.0
         is_screen = min(height, width) >= SCREEN
@@ -188,7 +195,7 @@ class ImageEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, H*W*C] → [B, size]."""
-        x = x.view(-1, *self._shape)
+        x = x.reshape(-1, *self._shape)
         if not self._channels_first:
             x = x.permute(0, 3, 1, 2)
         encoded: Tensor = self.layers((x - self._low) / self._span)
@@ -207,7 +214,7 @@ class EntityEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, E*F] → [B, size]."""
-        x = x.view(-1, *self._shape)
+        x = x.reshape(-1, *self._shape)
         present = (x != 0).any(-1)
         return _pooled(self.attention(self.embed(x), present), present)
 

@@ -24,7 +24,7 @@ def joint_size(spec: WorldSpec) -> int:
 
 def flat_obs(obs: Obs, axes: int = 1) -> Tensor:
     """The leaves of obs, `axes` axes and then those of the leaf, flattened side by side: [..., obs_size]."""
-    leaves = [leaf.flatten(axes) for leaf in obs.values()]
+    leaves = [leaf.flatten(axes) if leaf.dim() > axes else leaf.unsqueeze(-1) for leaf in obs.values()]
     if any(leaf.dtype != torch.uint8 for leaf in leaves):
         leaves = [leaf.float() for leaf in leaves]
     return leaves[0] if len(leaves) == 1 else torch.cat(leaves, dim=-1)

@@ -7,9 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+from gymnasium import spaces
+from torch import Tensor
+
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
 from marl_ppo.envs.registry import is_installed, make_world, registered_worlds
-from marl_ppo.envs.world import WorldSpec
+from marl_ppo.envs.world import ObsLeaf, WorldSpec
 from marl_ppo.errors import ConfigError, FileFormatError, UnknownNameError
 from marl_ppo.play.bot import Bot
 from marl_ppo.play.seating import Player
@@ -137,7 +141,8 @@ def require_world(world: str, checkpoint: Path) -> None:
 def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
     """The policies of a checkpoint, as far as they play `spec`: any world whose agents look alike to them.
 
-    Raises ConfigError where an agent they learned to play has another name, obs or action in `spec`.
+    Raises ConfigError where an agent they learned to play has another name, obs or action in `spec`, and FileFormatError
+    where the weights are not of the networks that the config describes.
     """
     if (checkpoint / CARD).is_file():
         read_card(checkpoint)  # refuses weights that are not the card's
@@ -158,6 +163,12 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
         if path not in files:
             raise FileFormatError(f"{checkpoint} has no weights of policy {name!r}")
         weights = {key.removeprefix("actor."): value for key, value in files[path].items() if key.startswith("actor.")}
+        own = policy.actor.state_dict()
+        if other := {key for key in own.keys() | weights.keys() if _shape(own, key) != _shape(weights, key)}:
+            raise FileFormatError(
+                f"the weights of {name!r} in {checkpoint} are not of the networks that its config.toml describes: they differ "
+                f"in {', '.join(sorted(other))}. Was it changed? One from before network.normalize_obs needs it to be 'never'"
+            )
         policy.actor.load_state_dict(weights)
     name = checkpoint.parent.parent.name if checkpoint.parent.name == "checkpoints" else checkpoint.name
     return Player(name=name, policies={agent: policies[p].actor for agent, p in agents.items()}, greedy=greedy)
@@ -178,8 +189,17 @@ def copy_player(checkpoint: Path, folder: Path) -> None:
 def _agents_of(spec: WorldSpec) -> dict[str, str]:
     """What an actor meets as each agent, in words: what it sees, what it does, and its number in its team."""
     return {
-        agent: f"obs {[(leaf, box.shape) for leaf, box in group.obs.items()]}, action {group.action}"
+        agent: f"obs {[(leaf, _look(space)) for leaf, space in group.obs.items()]}, action {group.action}"
         f"{' with masks' if group.masked else ''}, agent_index {index}"
         for group in spec.groups
         for agent, index in zip(group.agents, group.agent_index, strict=True)
     }
+
+
+def _look(space: ObsLeaf) -> tuple[int, ...] | str:
+    """What has to be equal about a leaf: the shape of numbers; of tokens also which ones there are."""
+    return str(space) if isinstance(space, spaces.MultiDiscrete) else space.shape
+
+
+def _shape(weights: Mapping[str, Tensor], key: str) -> torch.Size | None:
+    return weights[key].shape if key in weights else None

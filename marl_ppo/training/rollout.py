@@ -163,7 +163,7 @@ class Experience:
     open: OpenDecisions
     """decisions carried in row 0"""
     open_shared: Tensor
-    """float32 [S, size]: what the critic saw of the copy at each carried decision"""
+    """[S, size]: what the critic saw of the copy at each carried decision, in bytes where the rollout has it in bytes"""
 
     @classmethod
     def allocate(cls, store: StepStore, policy: ActorCritic, group: int, mask: Array) -> "Experience":
@@ -172,6 +172,8 @@ class Experience:
         rows = (steps + 1) * seats
         world_group = store.spec.groups[group]
         action_dtype = torch.float32 if world_group.action_dtype is np.float32 else torch.int64
+        shared = policy.critic.shared
+        shared_dtype = torch.float32 if shared is None else store.shared(shared, 0).dtype
         return cls(
             group=group,
             mask=mask,
@@ -184,7 +186,7 @@ class Experience:
             decided=torch.zeros(steps, *mask.shape, dtype=torch.bool),
             final_values=torch.zeros(steps, *mask.shape),
             open=OpenDecisions.none(*mask.shape),
-            open_shared=torch.zeros(seats, policy.critic.shared_size),
+            open_shared=torch.zeros(seats, policy.critic.shared_size, dtype=shared_dtype),
         )
 
     def decision_fields(self) -> dict[str, Tensor]:
