@@ -1,4 +1,4 @@
-"""What lies outside the package and is found by name: worlds, scripted players, encoders. Finding one imports nothing.
+"""What lies outside the package and is found by name: worlds, players, parts of learning. Finding one imports nothing.
 
 entry   a name, and the "module:callable" it stands for, in one of the groups below
 source  where entries come from, first to last: folders in the workspace's `envs`, each with a pyproject.toml that names its
@@ -27,7 +27,14 @@ WORLDS = "marl_ppo.worlds"
 SCRIPTS = "marl_ppo.scripts"
 """"WORLD.GROUP" = "module:callable", called as callable(group, spec); returns a Policy"""
 ENCODERS = "marl_ppo.encoders"
-"""NAME = "module:callable", a part of a network"""
+"""NAME = "module:callable", called as callable(space, network_config, generator); returns a module that has a `size` and
+takes rows [B, numbers of the leaf] to [B, size], or None for a space that it does not serve"""
+CRITICS = "marl_ppo.critics"
+"""NAME = "module:callable", called as callable(spec, group, critic_input, network_config, generator); returns a Critic"""
+ADVANTAGES = "marl_ppo.advantages"
+"""NAME = "module:callable", called as `marl_ppo.ppo.advantages.generalized_advantage` is"""
+SURROGATES = "marl_ppo.surrogates"
+"""NAME = "module:callable", called as `marl_ppo.ppo.losses.clipped_surrogate` is"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

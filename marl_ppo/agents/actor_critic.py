@@ -11,6 +11,7 @@ auto   joint, or own where the obs of all are more than JOINT_LIMIT numbers
 agent; the others, and every critic with memory, run once per seat and are told its agent_index.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -154,11 +155,17 @@ class ActorCritic(nn.Module):
     """What one learner trains: weights under `actor.*` and `critic.*`. A frozen player needs only the actor."""
 
     def __init__(
-        self, spec: WorldSpec, group: Group, kind: CriticKind, config: NetworkConfig, generator: torch.Generator
+        self,
+        spec: WorldSpec,
+        group: Group,
+        kind: CriticKind,
+        config: NetworkConfig,
+        generator: torch.Generator,
+        make_critic: Callable[..., Critic] = Critic,
     ) -> None:
         super().__init__()
         self.actor = Actor(group, config, generator)
-        self.critic = Critic(spec, group, kind, config, generator)
+        self.critic = make_critic(spec, group, kind, config, generator)
         encoders = (self.actor.encoder, self.critic.own_encoder, self.critic.shared_encoder)
         self.has_statistics = any(encoder.has_statistics for encoder in encoders)
         """whether there is something to `take_in`"""

@@ -19,6 +19,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
+from marl_ppo import plugins
 from marl_ppo.agents.networks import NetworkConfig, linear
 from marl_ppo.envs.world import ObsLeaf
 from marl_ppo.errors import ConfigError
@@ -89,6 +90,12 @@ def _leaf_encoder(space: ObsLeaf, config: NetworkConfig, generator: torch.Genera
             module, _, name = entry_point.partition(":")
             made: nn.Module = getattr(importlib.import_module(module), name)(space, config, generator)
             return made
+    for entry in plugins.entries(plugins.ENCODERS).values():
+        served = entry.call(space, config, generator)
+        if isinstance(served, nn.Module):
+            return served
+        if served is not None:
+            raise entry.wrong(served, "a torch module, or None")
     if isinstance(space, spaces.MultiDiscrete):
         return TokenEncoder(space, generator)
     if (shape := picture_shape(space)) is not None:

@@ -8,7 +8,7 @@ item        what an epoch shuffles and never splits: a unit, a decision, or a ch
 Minibatches are near-equal splits of the items; nothing is dropped and nothing need divide.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
@@ -18,6 +18,9 @@ from torch import Tensor
 from marl_ppo.ppo.advantages import generalized_advantage, valid_slots
 from marl_ppo.ppo.decisions import ClosedDecisions
 from marl_ppo.training.rollout import Experience, StepStore
+
+AdvantageEstimator = Callable[..., tuple[Tensor, Tensor]]
+"""called as `marl_ppo.ppo.advantages.generalized_advantage` is"""
 
 
 class Minibatch(NamedTuple):
@@ -107,6 +110,7 @@ def make_batch(
     *,
     gamma: float,
     gae_lambda: float,
+    estimator: AdvantageEstimator = generalized_advantage,
 ) -> Batch:
     """Advantages and returns for the closed decisions, laid beside what was recorded."""
     num_envs, num_agents = experience.mask.shape
@@ -116,7 +120,7 @@ def make_batch(
         torch.from_numpy(field).flatten(1) for field in closed[1:]
     )
     dense = bool((counts == store.num_steps).all()) and not experience.open.open.any()
-    advantages, returns = generalized_advantage(
+    advantages, returns = estimator(
         rewards,
         None if dense else durations,
         values,

@@ -34,6 +34,10 @@ class PPOConfig:
     """how both learning rates go from their value to 0 over the budget"""
     adam_eps: float = 1e-5
     """Adam's epsilon"""
+    advantages: str = "gae"
+    """how advantages are estimated: gae, or the name of a plugin's estimator"""
+    surrogate: str = "clipped"
+    """what the policy is pulled along: clipped, or the name of a plugin's surrogate"""
     clip_coef: float = 0.2
     """how far the ratio of new and old policy may move before its gradient is cut"""
     dual_clip: float | None = None
@@ -124,6 +128,8 @@ class TrainConfig:
     """steps collected from each copy per update, T"""
     critic_input: CriticKind = "joint"
     """what the critic sees: own obs (independent PPO), joint obs or state (MAPPO), or both; auto: joint, unless too large"""
+    critic: str = "plain"
+    """the critic's network: plain, or the name of a plugin's critic"""
     sharing: Literal["group", "separate"] = "group"
     """one policy for all agents of a group, or one for each agent"""
     learn: tuple[str, ...] = ()

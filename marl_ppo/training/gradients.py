@@ -4,7 +4,7 @@ A gradient source is asked for parts of a minibatch, maybe from several threads 
 sum over the parts is the minibatch's: every mean is a sum divided by the whole minibatch's number of decisions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -16,11 +16,16 @@ from marl_ppo.ppo.kl import kl_k3
 from marl_ppo.ppo.losses import clipped_surrogate, is_clipped, value_loss
 from marl_ppo.training.batch import Batch, Minibatch
 
+Surrogate = Callable[..., Tensor]
+"""called as `marl_ppo.ppo.losses.clipped_surrogate` is"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossConfig:
     """The coefficients of one update; see PPOConfig."""
 
+    surrogate: Surrogate = clipped_surrogate
+    """of the policy; any other than the clipped one is served by autograd alone"""
     clip_coef: float
     dual_clip: float | None
     ent_coef: float
@@ -99,7 +104,7 @@ class PlainGradients:
         logratio = logprob - batch.logprob[rows]
         logratio, entropy, advantages = chosen(part, logratio, entropy, self._targets.advantages[rows])
         ratio = logratio.exp()
-        surrogate = clipped_surrogate(ratio, advantages, clip_coef=loss.clip_coef, dual_clip=loss.dual_clip)
+        surrogate = loss.surrogate(ratio, advantages, clip_coef=loss.clip_coef, dual_clip=loss.dual_clip)
         with torch.no_grad():
             clipped = is_clipped(ratio, clip_coef=loss.clip_coef)
             sums = [surrogate.sum(), entropy.sum(), kl_k3(logratio).sum(), clipped.sum(), surrogate.new_zeros(())]

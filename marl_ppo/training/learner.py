@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from marl_ppo import plugins
 from marl_ppo.agents.actor_critic import ActorCritic
 from marl_ppo.errors import FileFormatError
 from marl_ppo.ppo.advantages import explained_variance
@@ -19,6 +20,7 @@ from marl_ppo.training.batch import Batch, Minibatch
 from marl_ppo.training.config import PPOConfig
 from marl_ppo.training.gradients import STATS, Gradient, GradientSource, LossConfig, Targets
 from marl_ppo.training.parameters import FlatParameters
+from marl_ppo.training.parts import find_part
 
 
 class Epochs(NamedTuple):
@@ -93,6 +95,7 @@ class Learner:
         for group, rate in zip(self._adam.param_groups, self._rates.values(), strict=True):
             group["lr"] = rate(progress)
         loss = LossConfig(
+            surrogate=find_part(plugins.SURROGATES, config.surrogate),
             clip_coef=config.clip_coef,
             dual_clip=config.dual_clip,
             ent_coef=self._ent_coef(progress),

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from marl_ppo.agents.actor_critic import ActorCritic
+from marl_ppo import plugins
+from marl_ppo.agents.actor_critic import ActorCritic, Critic
 from marl_ppo.agents.policy import Policy
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
@@ -25,6 +26,7 @@ from marl_ppo.training.fused.playing import FusedActing, FusedValues
 from marl_ppo.training.fused.source import FusedGradients, why_not_fused
 from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.learner import Learner
+from marl_ppo.training.parts import find_part
 from marl_ppo.training.rollout import Experience, StepStore
 from marl_ppo.training.trpo import TRPOLearner
 
@@ -46,6 +48,8 @@ class Setup:
 def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor | None) -> Setup:
     """Make everything, with initial weights; `others` play the teams that do not learn, by team name."""
     _check_device(config.device)
+    for group, name in ((plugins.ADVANTAGES, config.ppo.advantages), (plugins.SURROGATES, config.ppo.surrogate)):
+        find_part(group, name)  # an unknown one is refused before anything runs
     sizes = [len(part) for part in np.array_split(np.arange(config.num_envs), config.threads)]
     ends = np.cumsum([0, *sizes])
     shards = [slice(int(a), int(b)) for a, b in pairwise(ends)]
@@ -117,7 +121,9 @@ def make_policies(spec: WorldSpec, config: TrainConfig) -> dict[str, ActorCritic
     for place, name in enumerate(dict.fromkeys(learning_agents(spec, config).values())):
         generator = torch.Generator().manual_seed(int(stream(config.seed, "weights", place)) >> 1)
         group = _group_of(spec, name)
-        policies[name] = ActorCritic(spec, group, config.critic_input, config.network, generator).to(config.device)
+        critic = find_part(plugins.CRITICS, config.critic)
+        policy = ActorCritic(spec, group, config.critic_input, config.network, generator, critic)
+        policies[name] = policy.to(config.device)
     return policies
 
 
@@ -142,7 +148,11 @@ def _check_device(name: str) -> None:
 def _is_fused(policy: ActorCritic, group: Group, config: TrainConfig) -> bool:
     """Whether hand-derived code plays and, under PPO, learns."""
     reason = why_not_fused(policy, group, config.network, config.device)
+    if reason is None and type(policy.critic) is not Critic:
+        reason = f"the critic {config.critic!r}"
     refused = reason or ("the algorithm 'trpo'" if config.algorithm == "trpo" else None)
+    if config.ppo.surrogate != "clipped":
+        refused = refused or f"the surrogate {config.ppo.surrogate!r}"
     if config.fused and refused is not None:
         raise ConfigError(f"fused=true does not serve {refused}; leave it out to use autograd there")
     return config.fused is not False and reason is None
@@ -151,7 +161,8 @@ def _is_fused(policy: ActorCritic, group: Group, config: TrainConfig) -> bool:
 def _learner(policy: ActorCritic, config: TrainConfig, fused: bool, executor: Executor | None) -> Learner:
     if config.algorithm == "trpo":
         return TRPOLearner(policy, config.ppo, config.trpo, threads=config.threads, executor=executor)
-    gradients = FusedGradients(policy, config.network, config.threads) if fused else PlainGradients(policy)
+    by_hand = fused and config.ppo.surrogate == "clipped"
+    gradients = FusedGradients(policy, config.network, config.threads) if by_hand else PlainGradients(policy)
     return Learner(policy, config.ppo, gradients, threads=config.threads, executor=executor)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from marl_ppo import plugins
 from marl_ppo.envs.seeds import stream
 from marl_ppo.play.episodes import Episodes
 from marl_ppo.play.seating import Player
@@ -18,6 +19,7 @@ from marl_ppo.training import state
 from marl_ppo.training.batch import make_batch
 from marl_ppo.training.checkpoint import Checkpoint
 from marl_ppo.training.config import TrainConfig
+from marl_ppo.training.parts import find_part
 from marl_ppo.training.setup import build
 
 
@@ -117,6 +119,7 @@ class Trainer:
             shared,
             gamma=config.ppo.gamma,
             gae_lambda=config.ppo.gae_lambda,
+            estimator=find_part(plugins.ADVANTAGES, config.ppo.advantages),
         )
         place = list(self.setup.learners).index(name)
         shuffle = torch.Generator().manual_seed(int(stream(config.seed, "shuffle", place, self.update)) >> 1)
