@@ -155,10 +155,13 @@ class TurnDriver(_PettingZooDriver):
         env = self._env
         told = Told(present=set(), observations={}, infos={}, rewards={})
         observations, infos, rewards = {}, {}, {}
+        # Before the turns of those that are over, at each of which some envs, such as OpenSpiel's, pay all the others again.
+        owed = dict(env._cumulative_rewards)
         turns = 2 * len(env.agents) + 1
         while env.agents:
             agent = env.agent_selection
-            observation, rewards[agent], terminated, truncated, infos[agent] = env.last()
+            observation, _, terminated, truncated, infos[agent] = env.last()
+            rewards[agent] = owed[agent]
             if not terminated and not truncated:
                 observations[agent] = observation
                 break
