@@ -177,6 +177,8 @@ class EnvWorld(World):
                         self._drivers[n] = self._make()
                         self._broken[n] = False
                     self._write(n, self._drivers[n].reset(int(self.seeds[n]) % SEED_RANGE))
+                    if self._now.ended[n]:
+                        raise ValueError("an episode that begins without agents")
                     self._require_finite(n)
                     break
                 except MarlPPOError:
