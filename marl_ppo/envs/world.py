@@ -71,6 +71,12 @@ class Group:
             return 0
         return int(self.action.n) if isinstance(self.action, spaces.Discrete) else int(self.action.nvec.sum())
 
+    def split_mask(self, mask: Array) -> list[Array]:
+        """A mask [..., K] by the components of an action: one part if Discrete, as many as there are if MultiDiscrete."""
+        if not isinstance(self.action, spaces.MultiDiscrete):
+            return [mask]
+        return np.split(mask, np.cumsum(self.action.nvec)[:-1], axis=-1)
+
     @property
     def action_dtype(self) -> type:
         return np.float32 if isinstance(self.action, spaces.Box) else np.int64

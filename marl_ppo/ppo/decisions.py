@@ -79,8 +79,8 @@ def close_decisions(
     A decision closes when its seat acts again, terminates, truncates, or is about to act when the rollout ends. All
     others stay open and are returned second, to be the next rollout's `carried`.
 
-    A faulted step never happened: the decisions it was to answer are forgotten, so that those before them, which closed
-    with V of the obs that these were made on, are the last of their streams.
+    A faulted step never happened: the decisions it was to answer are forgotten, and those before them, which closed with
+    V of the obs that these were made on, are truncated there: what comes next belongs to another episode.
     """
     num_steps, num_envs, num_agents = decided.shape
     by_step = (num_steps, num_envs * num_agents)
@@ -162,6 +162,9 @@ def _gather(  # type: ignore[no-untyped-def]
                 reward, duration = 0.0, 0
             if faulted[t, s]:
                 is_open = False
+                last = closed.counts[s] - 1
+                if last >= 0 and not closed.terminations[last, s]:
+                    closed.truncations[last, s] = True
             if is_open:
                 reward += gamma**duration * rewards[t, s]
                 duration += 1

@@ -76,6 +76,8 @@ def replay_by_hand(steps: Steps, n: int, a: int) -> tuple[list[dict], dict | Non
         edges = [k for k in range(t, stop) if steps.terminations[k, n, a] or steps.truncations[k, n, a]]
         faults = [k for k in range(t, stop) if steps.faulted[k, n]]
         if faults and (not edges or faults[0] <= edges[0]):
+            if closed and not closed[-1]["terminations"]:
+                closed[-1]["truncations"] = True
             continue  # nobody knows what this decision led to
         last = edges[0] if edges else stop - 1
         decision = {
@@ -136,10 +138,20 @@ def test_cutting_a_stream_into_rollouts_changes_no_decision(seed: int, num_steps
 
     for n, a in np.ndindex(2, 2):
         parts = [columns(piece, n, a) for piece in pieces]
-        for name, column in columns(whole, n, a).items():
+        untouched = columns(whole, n, a)
+        # Where a rollout ends the trace ends as well: it need not be told that the step after it faulted.
+        ends = np.cumsum([len(part["truncations"]) for part in parts])
+        for end in ends[ends > 0]:
+            untouched["truncations"][end - 1] = np.concatenate([part["truncations"] for part in parts])[end - 1]
+        for name, column in untouched.items():
             np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), column, err_msg=name)
     for name in ("open", "rewards", "durations", "values"):
         np.testing.assert_array_equal(getattr(carried, name), getattr(whole_open, name), err_msg=name)
+
+
+def advantages_of(closed: ClosedDecisions) -> torch.Tensor:
+    fields = (torch.from_numpy(getattr(closed, name)) for name in columns(closed, 0, 0))
+    return generalized_advantage(*fields, gamma=GAMMA, gae_lambda=LAMBDA, counts=torch.from_numpy(closed.counts))[0]
 
 
 @given(st.integers(0, 2**32), st.integers(2, 12), st.data())
@@ -149,12 +161,7 @@ def test_a_rollout_cut_stops_the_trace_at_the_last_closed_decision(seed: int, nu
     cut = data.draw(st.integers(1, num_steps - 1))
     piece, _ = gather(steps.cut(0, cut))
     whole, _ = gather(steps)
-    advantages, _ = generalized_advantage(
-        *(torch.from_numpy(getattr(piece, name)) for name in columns(piece, 0, 0)),
-        gamma=GAMMA,
-        gae_lambda=LAMBDA,
-        counts=torch.from_numpy(piece.counts),
-    )
+    advantages = advantages_of(piece)
 
     for n, a in np.ndindex(2, 2):
         seat, trace, wanted = columns(whole, n, a), 0.0, []
@@ -191,7 +198,8 @@ def one_seat(num_steps: int, decided_at: list[int], rewards: list[float], **more
     steps.decided[:, 0, 0] = np.isin(np.arange(num_steps), decided_at)
     steps.rewards[:, 0, 0] = rewards
     steps.values[:, 0, 0] = 10 + np.arange(num_steps)
-    steps.terminations[:], steps.truncations[:], steps.next_acting[:] = False, False, False
+    for quiet in (steps.terminations, steps.truncations, steps.faulted, steps.next_acting):
+        quiet[:] = False
     for name, value in more.items():
         getattr(steps, name)[...] = value
     return steps
@@ -248,3 +256,21 @@ def test_nothing_after_an_ending_counts_until_the_seat_acts_again() -> None:
 
     assert closed.rewards[:, 0, 0].tolist() == [1.0, 2.0]
     assert closed.next_values[:, 0, 0].tolist() == [0.0, 4.0]
+
+
+def test_a_fault_leaves_the_decisions_before_it_as_a_truncation_at_the_last_good_obs_would() -> None:
+    """Decides at steps 0 to 4 with V 10 to 14; step 2 breaks, so that steps 3 and 4 are of another episode.
+
+    The decision of step 2 is forgotten, that of step 1 bootstraps with V = 12 and knows nothing of what comes later.
+    """
+    broken = one_seat(5, [0, 1, 2, 3, 4], [1, 2, 99, 3, 4], next_acting=True, next_values=5.0)
+    broken.faulted[2] = True
+    faulted, _ = gather(broken)
+    cut = one_seat(2, [0, 1], [1, 2])
+    cut.truncations[1], cut.final_values[1] = True, 12.0
+    truncated, _ = gather(cut)
+
+    assert faulted.counts.tolist() == [[4]]
+    assert faulted.truncations[:, 0, 0].tolist() == [False, True, False, False]
+    assert faulted.values[:, 0, 0].tolist() == [10.0, 11.0, 13.0, 14.0]
+    np.testing.assert_array_equal(advantages_of(faulted)[:2], advantages_of(truncated))

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from gymnasium import spaces
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from marl_ppo.agents.policy import Decision, Obs
@@ -43,10 +43,16 @@ class UniformPolicy:
         if isinstance(space, spaces.Box):
             low, high = torch.as_tensor(space.low).to(noise), torch.as_tensor(space.high).to(noise)
             return low + noise.reshape(-1, *space.shape) * (high - low)
-        if isinstance(space, spaces.MultiDiscrete):
-            return (noise * torch.as_tensor(space.nvec).to(noise)).long()
-        if action_mask is None:
-            return (noise[:, 0] * int(space.n)).long()
-        legal_so_far = action_mask.cumsum(-1)
-        wanted = (noise[:, 0] * legal_so_far[:, -1]).long()  # which of the legal actions, from 0
-        return (legal_so_far > wanted[:, None]).int().argmax(-1)
+        if isinstance(space, spaces.Discrete):
+            return _choose(int(space.n), action_mask, noise[:, 0])
+        sizes = space.nvec.tolist()
+        masks = [None] * len(sizes) if action_mask is None else action_mask.split(sizes, -1)
+        return torch.stack([_choose(*part) for part in zip(sizes, masks, noise.unbind(-1), strict=True)], -1)
+
+
+def _choose(choices: int, legal: Bool[Tensor, "B K"] | None, noise: Float[Tensor, " B"]) -> Int64[Tensor, " B"]:
+    if legal is None:
+        return (noise * choices).long()
+    legal_so_far = legal.cumsum(-1)
+    wanted = (noise * legal_so_far[:, -1]).long()  # which of the legal choices, from 0
+    return (legal_so_far > wanted[:, None]).int().argmax(-1)

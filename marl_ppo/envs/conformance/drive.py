@@ -181,13 +181,16 @@ def fill_with_garbage(outputs: Outputs) -> None:
 
 
 def _random_actions(group: Group, noise: Array, mask: Array | None) -> Array:
-    """Uniform noise [N, A, size] as actions: among the legal ones if Discrete, within the bounds if Box."""
+    """Uniform noise [N, A, size] as actions: within the bounds if Box, else among the legal ones."""
     space = group.action
     if isinstance(space, spaces.Box):
         low, high = np.maximum(space.low, -10.0), np.minimum(space.high, 10.0)  # the bounds may be infinite
         return np.asarray(low + noise * (high - low), np.float32)
-    if isinstance(space, spaces.MultiDiscrete):
-        return np.asarray(noise * space.nvec, np.int64)
-    legal = np.ones((*noise.shape[:2], int(space.n)), bool) if mask is None else mask
-    nth = np.floor(noise * legal.sum(axis=2, keepdims=True)) + 1
-    return np.asarray((np.cumsum(legal, axis=2) >= nth).argmax(axis=2), np.int64)
+    sizes = space.nvec.tolist() if isinstance(space, spaces.MultiDiscrete) else [int(space.n)]
+    legal = np.ones((*noise.shape[:2], sum(sizes)), bool) if mask is None else mask
+    chosen = []
+    for part, some in zip(group.split_mask(legal), np.split(noise, len(sizes), axis=2), strict=True):
+        nth = np.floor(some * part.sum(axis=2, keepdims=True)) + 1
+        chosen.append((np.cumsum(part, axis=2) >= nth).argmax(axis=2))
+    actions = np.stack(chosen, axis=2).astype(np.int64)
+    return actions if isinstance(space, spaces.MultiDiscrete) else actions[..., 0]

@@ -88,13 +88,14 @@ def check_who_acts(make: MakeWorld) -> None:
 
 
 def check_masks(make: MakeWorld) -> None:
-    """Who acts has a legal action; the mask of who does not is all True."""
+    """Who acts has a legal choice for each component of its action; the mask of who does not act is all True."""
 
     def check(told: Outputs, spec: WorldSpec) -> None:
         for g, mask in enumerate(told.action_mask):
             if mask is not None:
                 acting = told.acting[g]
-                require(mask[acting].any(axis=-1).all(), f"action_mask.{g} leaves an acting seat without legal action")
+                for part in spec.groups[g].split_mask(mask):
+                    require(part[acting].any(axis=-1).all(), f"action_mask.{g} leaves an acting seat without legal action")
                 require(mask[~acting].all(), f"action_mask.{g} must be all True for seats that are not acting")
 
     _at_every_moment(make, check)

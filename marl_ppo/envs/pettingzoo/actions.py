@@ -49,14 +49,18 @@ class ActionCodec:
         self.to_env: Callable[[Any], Any] = self._discrete if isinstance(space, spaces.Discrete) else self._composite
 
     def mask(self, mask: Any) -> Array:
-        """The legal choices, bool [K], in the order of the world's action space. Raises ValueError on another size."""
-        size = int(np.sum(self.space.nvec)) if isinstance(self.space, spaces.MultiDiscrete) else int(self.space.n)  # type: ignore[union-attr]
+        """The legal choices, bool [K], in the order of the world's action space.
+
+        Raises ValueError on another size, and where a number of the action is left without a choice.
+        """
+        choices = _choices(self.space)
+        size = int(choices.sum())
         legal = np.concatenate([np.asarray(part, bool).reshape(-1) for part in _in_a_row(mask, self._space)])
         if self._leveled and legal.size < size:
             legal = self._with_levels(legal)
         if legal.shape != (size,):
             raise ValueError(f"an action mask of {legal.size} entries, where there are {size} choices")
-        if not legal.any():
+        if not np.logical_or.reduceat(legal, np.cumsum(choices) - choices).all():
             raise ValueError("an action mask without a legal action")
         return legal
 
@@ -76,10 +80,15 @@ class ActionCodec:
         if isinstance(space, spaces.MultiBinary):
             return action.reshape(space.shape).astype(space.dtype)
         assert isinstance(space, spaces.Box)
+        # Bounds of whole numbers are as wide apart as their dtype allows, and their difference would not fit it.
+        low, high = space.low.astype(np.float64), space.high.astype(np.float64)
         action = action.reshape(space.shape)
         if self._leveled:
-            action = space.low + action / (LEVELS - 1) * (space.high - space.low)
-        return np.clip(action, space.low, space.high).astype(space.dtype)
+            action = low + action / (LEVELS - 1) * (high - low)
+        action = np.clip(action, low, high)
+        if not np.issubdtype(space.dtype, np.floating):
+            action = np.rint(action)
+        return np.asarray(action, space.dtype)
 
     def _world_space(self) -> ActionSpace:
         if isinstance(self._space, spaces.Discrete):

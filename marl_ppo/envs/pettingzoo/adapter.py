@@ -100,6 +100,8 @@ class EnvWorld(World):
         self._floats = _named_floats(spec, self._now)
         self._present = tuple(np.zeros_like(alive) for alive in self._now.alive)
         """bool [N, A] per group: who is left, whether it acts or waits"""
+        self._before = tuple(np.zeros_like(alive) for alive in self._now.alive)
+        """the same, before the last step"""
         self._broken = np.zeros(len(drivers), bool)
         self._in_a_row = np.zeros(len(drivers), np.int64)
         self._known = frozenset(spec.agents)
@@ -123,13 +125,14 @@ class EnvWorld(World):
     def _reset(self, where: Array) -> None:
         for n in np.flatnonzero(where).tolist():
             while True:
-                for present in self._present:
-                    present[n] = False
+                self._forget(n)
                 try:
                     if self._broken[n]:
                         self._drivers[n] = self._make()
                         self._broken[n] = False
                     self._write(n, self._drivers[n].reset(int(self.seeds[n]) % SEED_RANGE))
+                    if self._now.ended[n]:
+                        raise ValueError("an episode that begins without agents")
                     self._require_finite(n)
                     break
                 except MarlPPOError:
@@ -140,6 +143,8 @@ class EnvWorld(World):
 
     def _step(self, actions: Sequence[Array]) -> None:
         self._refuse_outside(actions, self._now.acting)
+        for before, present in zip(self._before, self._present, strict=True):
+            before[:] = present
         for n, driver in enumerate(self._drivers):
             joint_action = {}
             for group, codec, chosen, acting in zip(
@@ -164,6 +169,16 @@ class EnvWorld(World):
         self._in_a_row[self._now.ended & ~self._now.faulted] = 0
         self._tell(np.ones(self.num_envs, bool))
 
+    def _forget(self, n: int) -> None:
+        """Nobody is there, and nobody was shown anything: an episode is about to begin, or has just broken."""
+        for array in self._now.arrays().values():
+            array[n] = 0
+        for mask in self._now.action_mask:
+            if mask is not None:
+                mask[n] = True
+        for before, present in zip(self._before, self._present, strict=True):
+            before[n] = present[n] = False
+
     def _write(self, n: int, told: Told) -> None:
         """Write copy n's row after its env was reset or stepped, and note who plays on."""
         now = self._now
@@ -178,7 +193,7 @@ class EnvWorld(World):
                 truncated = left and agent in told.truncated and agent not in told.terminated
                 # Who is cut off keeps its last obs for this one step, since its value is bootstrapped from it.
                 is_alive = is_present or truncated
-                shown = is_alive and agent in told.observations
+                shown = is_alive and told.observations.get(agent) is not None
                 if shown:
                     codec.write(told.observations[agent], obs, (n, a))
                 elif alive[n, a] and not is_alive:
@@ -199,7 +214,7 @@ class EnvWorld(World):
         if self.spec.state_size and self.needs_state:
             # Where all have terminated nothing is valued, and some envs have no state any more.
             with contextlib.nullcontext() if told.present or told.truncated else contextlib.suppress(Exception):
-                now.state[n] = np.asarray(self._drivers[n].state()).reshape(-1)
+                now.state[n] = np.asarray(self._drivers[n].state()).reshape(self.spec.state_size)
 
     def _reward(self, reward: Any) -> float:
         if np.ndim(reward) == 0:
@@ -254,15 +269,11 @@ class EnvWorld(World):
 
     def _fault(self, n: int, error: Exception, when: str) -> None:
         """Copy n broke: its episode is over, and what its last step told is forgotten."""
-        now = self._now
-        for g, present in enumerate(self._present):
-            now.alive[g][n] = now.truncations[g][n] = present[n]
-            for array in (now.rewards[g], now.acting[g], now.terminations[g], present):
-                array[n] = 0
-            for array in now.obs[g].values():
-                array[n] = 0
-        now.state[n] = 0
-        now.ended[n] = now.faulted[n] = self._broken[n] = True
+        left = [before[n].copy() for before in self._before]
+        self._forget(n)
+        for alive, truncations, mine in zip(self._now.alive, self._now.truncations, left, strict=True):
+            alive[n] = truncations[n] = mine
+        self._now.ended[n] = self._now.faulted[n] = self._broken[n] = True
         self._in_a_row[n] += 1
         what = f"copy {n} broke at a {when} ({type(error).__name__}: {error})"
         if self._in_a_row[n] > FAULTS_IN_A_ROW:

@@ -96,7 +96,10 @@ def _shown(space: spaces.Space[Any]) -> tuple[ObsLeaf, Callable[[Any], Any]] | N
         dtype: Any = np.float32 if np.issubdtype(space.dtype, np.floating) or not _fits_a_byte(space) else np.uint8
         with np.errstate(over="ignore"):  # bounds beyond float32 are no bounds
             low, high = (np.atleast_1d(bound).astype(dtype) for bound in (space.low, space.high))
-        return spaces.Box(low, high, dtype=dtype), _of_shape(space.shape)
+        of_shape = _of_shape(space.shape)
+        if dtype is np.uint8 and space.dtype != np.uint8:  # 300 is nearer to 255 than to 44, its remainder
+            return spaces.Box(low, high, dtype=dtype), lambda value: np.clip(of_shape(value), 0, 255)
+        return spaces.Box(low, high, dtype=dtype), of_shape
     if isinstance(space, spaces.Discrete):
         return spaces.Box(0, 1, (int(space.n),), np.float32), _one_hot(np.array([space.n]), np.array([space.start]))
     if isinstance(space, spaces.MultiDiscrete):

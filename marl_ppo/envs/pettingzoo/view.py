@@ -1,7 +1,8 @@
 """A world as a standard PettingZoo ParallelEnv: one copy, dicts keyed by agent id.
 
 spaces   a world with the one leaf `vector` shows a Box, others a Dict of leaves; a masked group shows PettingZoo's
-         Dict(observation=..., action_mask=...), and the same mask in `info["action_mask"]`
+         Dict(observation=..., action_mask=...), and in `info["action_mask"]` the same mask as `sample` of its action space
+         takes it: for a MultiDiscrete a tuple of masks, which in the observation lie side by side
 turns    `acting` lists the agents whose actions the next step reads, and `info["acting"]` says it of each; actions of the
          others are ignored, and may be left out, and their mask is all ones
 endings  an agent leaves `agents` when its seat terminates or is truncated; the infos of an episode's last step carry
@@ -120,9 +121,12 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
         known = np.isfinite(array).all() if isinstance(group.action, spaces.Box) else group.action.contains(array)
         if not known:
             raise WorldError(f"step: the action of {agent!r} must be a member of {group.action}, got {action!r}")
-        mask = self._action_mask(agent)
-        if mask is not None and not mask[array]:
-            raise WorldError(f"step: action {action} of {agent!r} is illegal now; legal are {np.flatnonzero(mask).tolist()}")
+        if (mask := self._action_mask(agent)) is not None:
+            parts = group.split_mask(mask)
+            if not all(legal[chosen] for legal, chosen in zip(parts, array.reshape(-1), strict=True)):
+                legal_ones = [np.flatnonzero(legal).tolist() for legal in parts]
+                shown = legal_ones if isinstance(group.action, spaces.MultiDiscrete) else legal_ones[0]
+                raise WorldError(f"step: action {action} of {agent!r} is illegal now; legal are {shown}")
         return array
 
     def state(self) -> Array:
@@ -186,7 +190,8 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
             g, a = self._seats[agent]
             info["acting"] = bool(self._of_seat(outputs.acting, agent))
             if (mask := self._action_mask(agent)) is not None:
-                info["action_mask"] = mask
+                is_composite = isinstance(spec.groups[g].action, spaces.MultiDiscrete)
+                info["action_mask"] = tuple(spec.groups[g].split_mask(mask)) if is_composite else mask
             if outputs.ended[0]:
                 info["metrics"] = {name: float(values[0]) for name, values in outputs.metrics.items()}
                 if "outcomes" in spec.capabilities:
@@ -194,7 +199,7 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
         return infos
 
     def _action_mask(self, agent: str) -> Array | None:
-        """Int8 [K], as Discrete.sample takes it, or None where nothing is ever illegal."""
+        """Int8 [K], or None where nothing is ever illegal."""
         g, a = self._seats[agent]
         mask = self._world.outputs.action_mask[g]
         return None if mask is None else mask[0, a].astype(np.int8)
@@ -207,6 +212,6 @@ class WorldParallelEnv(ParallelEnv):  # type: ignore[misc]  # PettingZoo ships n
 def _observation_space(group: Group) -> spaces.Space[Any]:
     leaves: dict[str, spaces.Space[Any]] = {leaf: copy.deepcopy(box) for leaf, box in group.obs.items()}
     space = leaves["vector"] if leaves.keys() == {"vector"} else spaces.Dict(leaves)
-    if not isinstance(group.action, spaces.Discrete) or not group.masked:
+    if not group.masked:
         return space
-    return spaces.Dict({"observation": space, "action_mask": spaces.Box(0, 1, (int(group.action.n),), np.int8)})
+    return spaces.Dict({"observation": space, "action_mask": spaces.Box(0, 1, (group.mask_size,), np.int8)})
