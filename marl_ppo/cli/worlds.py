@@ -1,5 +1,6 @@
 """`marl-ppo worlds [WORLD]`: what there is to train on."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -9,8 +10,10 @@ from rich.table import Table
 
 from marl_ppo import plugins
 from marl_ppo.cli.arguments import split_words
+from marl_ppo.envs.pettingzoo.wrapping import WRAPPERS
 from marl_ppo.envs.registry import is_installed, make_world, registered_worlds, world_settings
 from marl_ppo.errors import ConfigError
+from marl_ppo.training.config_file import preset
 
 
 def main(arguments: list[str]) -> None:
@@ -27,15 +30,19 @@ def main(arguments: list[str]) -> None:
     if not words:
         _list(console)
         return
-    given_settings: dict[str, Any] = dict(settings)
-    spec = make_world(words[0], **given_settings).spec
     foreign = is_installed(words[0])
+    # As `train` would have it: of an installed env it is often told by the shipped settings who plays with whom.
+    shipped = preset(words[0]).world_config if foreign else {}
+    given_settings: dict[str, Any] = {**shipped, **settings}
+    world = make_world(words[0], **given_settings)
+    spec = world.spec
     no_limit = "steps as many as the env says" if foreign else "no step limit"
     limit = no_limit if spec.max_steps is None else f"at most {spec.max_steps} steps"
     console.print(f"[bold]{spec.id}[/bold] version {spec.version}, {limit}, teams {list(spec.teams)}")
     for group in spec.groups:
         obs = ", ".join(f"{leaf} {box.shape}" for leaf, box in group.obs.items())
-        console.print(f"  {group.name}: {', '.join(group.agents)}; obs {obs}; action {group.action}")
+        masked = ", some of them illegal at times" if group.masked else ""
+        console.print(f"  {group.name}: {_few(group.agents)}; obs {obs}; action {group.action}{masked}")
     for name, metric in spec.metrics.items():
         better = "higher" if metric.higher_is_better else "lower"
         console.print(f"  metric {name}: {metric.description} ({metric.low:g} to {metric.high:g}, {better} is better)")
@@ -43,9 +50,23 @@ def main(arguments: list[str]) -> None:
         console.print(f"  param {name}: {param.description} ({param.low:g} to {param.high:g}, {param.default:g})")
     if spec.params:
         console.print("  params are given at a reset: env.reset(options={'params': {...}}) or world.reset(seeds, params={...})")
+    for text in world.take_notices():
+        console.print(f"  {text}")
+    if foreign:
+        console.print(f"  settings: whatever the env takes, as name=value; now {given_settings or 'none'}", highlight=False)
+        console.print(
+            "  how it is read: --groups PATTERNS (who shares a policy), --teams PATTERNS (who wins together), "
+            "--reward-weights 1,0.5 (of the parts of a vector reward)"
+        )
+        console.print(f"  --wrap, in any order: {', '.join(WRAPPERS)}; such as --wrap resize=42x42,grayscale,frame_stack=4")
+        return
     given = ", ".join(f"{name}={parameter.default}" for name, parameter in world_settings(words[0]).items())
-    passed_on = "whatever the env's parallel_env takes" if foreign else "none"
-    console.print(f"  settings: {given or passed_on}")
+    console.print(f"  settings: {given or 'none'}")
+
+
+def _few(agents: Sequence[str]) -> str:
+    """Their ids, or the ends of a long list and how many there are."""
+    return ", ".join(agents) if len(agents) <= 8 else f"{agents[0]}, {agents[1]} … {agents[-1]} ({len(agents)} agents)"
 
 
 def _list(console: Console) -> None:
@@ -66,4 +87,6 @@ def _list(console: Console) -> None:
             console.print(f"! {claim.name} of {escape(claim.source)} is hidden by {escape(has_it)}", highlight=False)
     for fault in plugins.unreadable().values():
         console.print(f"! {escape(fault)}", highlight=False)
-    console.print("\n`marl-ppo worlds WORLD` tells more; installed PettingZoo envs: pettingzoo:mpe2.simple_spread_v3")
+    console.print(
+        "\n`marl-ppo worlds WORLD` tells more; installed envs: pettingzoo:mpe2.simple_spread_v3, gymnasium:CartPole-v1"
+    )
