@@ -6,7 +6,7 @@ own frame  the board as a side sees it with its start at the bottom: orange's is
 line       the direction from blue to orange in which a shot would reach; orange's is the opposite one
 wait       steps until something may be done again; 0 is now
 
-One step is: turn and walk, then guard, then fire, then fetch ammunition. Both sides do each of these at the same time, so
+One step is: fire and guard, then turn and walk, then fetch ammunition. Both sides do each of these at the same time, so
 swapping the sides of a position swaps what comes of it. At most one life is lost in a step: of two who fire at each other
 neither is hit.
 """
@@ -37,6 +37,8 @@ MARGIN = 3
 NOBODY = -1
 FIRED, LANDED, CAUGHT = range(3)
 """columns of the tally"""
+MISSED, HIT, WAS_CAUGHT, MET = range(4)
+"""what came of a shot: nothing was there, a life, a guard, the other's shot"""
 
 _X, _Y = 0, 1
 _STEP_X, _STEP_Y = (0, 1, 0, -1), (1, 0, -1, 0)
@@ -69,6 +71,8 @@ class Board(NamedTuple):
     """bool [N, 2], in the last step"""
     flight: Array
     """int64 [N, 2], cells that a shot of the last step flew; NOBODY where none was fired"""
+    ending: Array
+    """int64 [N, 2], what came of that shot; MISSED where none was fired"""
     tally: Array
     """int64 [N, 2, 3]: shots fired, those that landed, those that a guard caught"""
     tick: Array
@@ -100,6 +104,7 @@ def empty_board(num_envs: int, size: int) -> Board:
         line=np.full(num_envs, NOBODY, np.int64),
         guarding=np.zeros((num_envs, 2), bool),
         flight=per_side(NOBODY),
+        ending=per_side(MISSED),
         tally=np.zeros((num_envs, 2, 3), np.int64),
         tick=np.zeros(num_envs, np.int64),
     )
@@ -150,6 +155,7 @@ def set_up(where: Array, seeds: Array, board: Board) -> None:
         board.line[n] = NOBODY  # the first rows are farther apart than a shot flies
         board.guarding[n] = False
         board.flight[n] = NOBODY
+        board.ending[n] = MISSED
         board.tally[n] = 0
         board.tick[n] = 0
 
@@ -163,37 +169,35 @@ def advance(board: Board, actions: Array, shaping: Array, max_steps: int, reward
     rewards  float32 [N, 2], written
     ended    bool [N], written
     """
-    wall, cell, facing, lives, ammo, fire_wait, guard_wait, depot, depot_wait, line, guarding, flight, tally, tick = board
+    wall, cell, facing, lives, ammo, fire_wait, guard_wait, depot, depot_wait, line = board[:10]
+    guarding, flight, ending, tally, tick = board[10:]
     # Helpers take whole arrays and the copy's number: to hand on the board, or rows of it, costs more than all they do.
     for n in range(actions.shape[0]):
         aim_before = _advantage_in_aim(line[n], facing, ammo, fire_wait, n)
-        _walk(wall, cell, facing, actions, n)
-        line[n] = _line(wall, cell, n)
-
         for side in range(2):
             raised = actions[n, side] == GUARD and guard_wait[n, side] == 0
             guarding[n, side] = raised
             guard_wait[n, side] = GUARD_WAIT if raised else max(guard_wait[n, side] - 1, 0)
-
-        for side in range(2):
             fires = actions[n, side] == FIRE and ammo[n, side] > 0 and fire_wait[n, side] == 0
             flight[n, side] = _flight(wall, cell, facing, line[n], n, side) if fires else NOBODY
             fire_wait[n, side] = FIRE_WAIT if fires else max(fire_wait[n, side] - 1, 0)
             ammo[n, side] -= fires
             tally[n, side, FIRED] += fires
-        aimed_0 = flight[n, 0] != NOBODY and faces_other(facing[n, 0], line[n], 0)
-        aimed_1 = flight[n, 1] != NOBODY and faces_other(facing[n, 1], line[n], 1)
-        landed = 0
-        if aimed_0 != aimed_1:  # two shots that meet are gone
-            side, other = (0, 1) if aimed_0 else (1, 0)
-            if guarding[n, other]:
-                ammo[n, other] = min(ammo[n, other] + 1, AMMO)
-                tally[n, side, CAUGHT] += 1
-            else:
-                lives[n, other] -= 1
-                tally[n, side, LANDED] += 1
-                landed = 1 if aimed_0 else -1
+        for side in range(2):
+            ending[n, side] = _ending(facing, flight, guarding, line[n], n, side)
 
+        landed = 0
+        for side in range(2):
+            if ending[n, side] == HIT:
+                lives[n, 1 - side] -= 1
+                tally[n, side, LANDED] += 1
+                landed += 1 - 2 * side
+            elif ending[n, side] == WAS_CAUGHT:
+                ammo[n, 1 - side] = min(ammo[n, 1 - side] + 1, AMMO)
+                tally[n, side, CAUGHT] += 1
+
+        _walk(wall, cell, facing, actions, n)
+        line[n] = _line(wall, cell, n)
         _fetch(cell, depot, depot_wait, ammo, n)
         tick[n] += 1
 
@@ -299,6 +303,17 @@ def _flight(wall: Array, cell: Array, facing: Array, line: int, n: int, side: in
         x, y = x + _STEP_X[direction], y + _STEP_Y[direction]
         flown += 1
     return flown
+
+
+@njit(cache=True, nogil=True)
+def _ending(facing: Array, flight: Array, guarding: Array, line: int, n: int, side: int) -> int:
+    """What comes of a side's shot, if it fires."""
+    other = 1 - side
+    if flight[n, side] == NOBODY or not faces_other(facing[n, side], line, side):
+        return MISSED
+    if flight[n, other] != NOBODY and faces_other(facing[n, other], line, other):
+        return MET
+    return WAS_CAUGHT if guarding[n, other] else HIT
 
 
 @njit(cache=True, nogil=True)

@@ -4,13 +4,14 @@ import math
 
 from marl_ppo.envs.scene import Box, Disc, Line, Primitive, Scene, Sprite, Text
 from marl_ppo.envs.world import Array
-from marl_ppo_duel.rules import AMMO, LIVES, MARGIN, NOBODY, Board
+from marl_ppo_duel.rules import AMMO, HIT, LIVES, MARGIN, MISSED, NOBODY, Board
 
 TEAMS = ("blue", "orange")
 STRIP = 1.0
 """height of the strips above and below the board that tell what each side has left"""
 SPENT = 0.25
 """alpha of what cannot be used now"""
+ENDINGS = ("misses", "hits", "is caught", "meets the other's")
 FAINT = 0.15
 ROUND_COLOUR = 4
 """the team whose colour, a yellow that neither side has, rounds are drawn in"""
@@ -68,13 +69,12 @@ def _shot(board: Board, side: int) -> list[Primitive]:
     """The way of the last step's shot, to the middle of whom it met or the end of the last free cell."""
     if board.flight[side] == NOBODY:
         return []
-    facing = int(board.facing[side])
-    met = board.line != NOBODY and facing == (board.line + 2 * side) % 4
+    facing, ending = int(board.facing[side]), board.ending[side]  # who fires does not turn
     x, y = board.cell[side, 0] + 0.5, board.cell[side, 1] + 0.5
-    reach = board.flight[side] + (0.0 if met else 0.5)
+    reach = board.flight[side] + (0.5 if ending == MISSED else 0.0)
     x2, y2 = x + reach * _STEP_X[facing], y + reach * _STEP_Y[facing]
     way = Line(key=f"shot_{TEAMS[side]}", x=x, y=y, x2=x2, y2=y2, team=side, width=0.12, alpha=0.7)
-    if not met or board.guarding[1 - side]:
+    if ending != HIT:
         return [way]
     return [way, Disc(key=f"hit_{TEAMS[1 - side]}", x=x2, y=y2, radius=0.6, team=side, alpha=0.5)]
 
@@ -110,12 +110,7 @@ def _belongings(board: Board, side: int, size: int) -> list[Primitive]:
 
 
 def _caption(board: Board) -> str:
-    """What the last step's shots came to."""
-    said = []
-    for side, name in enumerate(TEAMS):
-        if board.flight[side] == NOBODY:
-            continue
-        met = board.line != NOBODY and board.facing[side] == (board.line + 2 * side) % 4
-        ending = "misses" if not met else "is caught" if board.guarding[1 - side] else "hits"
-        said.append(f"{name}'s shot {ending}")
-    return ", ".join(said)
+    """What came of the last step's shots."""
+    return ", ".join(
+        f"{name}'s shot {ENDINGS[board.ending[side]]}" for side, name in enumerate(TEAMS) if board.flight[side] != NOBODY
+    )
