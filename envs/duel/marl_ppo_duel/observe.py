@@ -20,12 +20,26 @@ from marl_ppo_duel.rules import (
     MARGIN,
     RANGE,
     Board,
+    score,
 )
 
 VIEW = 2 * MARGIN + 1
 """width and height of the square of cells around a duelist that it sees the walls of"""
 
-PLACE, OFFSET, FACING, OTHER_FACING, LINE, CLOSENESS, OWN, OTHER, DEPOTS, TIME, WALLS = 0, 2, 4, 8, 12, 16, 17, 21, 25, 31, 32
+PLACE, OFFSET, FACING, OTHER_FACING, LINE, CLOSENESS, OWN, OTHER, DEPOTS, TIME, REIGN, WALLS = (
+    0,
+    2,
+    4,
+    8,
+    12,
+    16,
+    17,
+    21,
+    25,
+    31,
+    32,
+    33,
+)
 """where each part of obs begins"""
 OBS_SIZE = WALLS + VIEW * VIEW
 DUELIST_STATE, DEPOT_STATE = 10, 3
@@ -34,7 +48,7 @@ DUELIST_STATE, DEPOT_STATE = 10, 3
 
 def state_size(size: int) -> int:
     """Length of the state of a board of `size`."""
-    return 2 * DUELIST_STATE + 2 * DEPOT_STATE + 1 + size * size
+    return 2 * DUELIST_STATE + 2 * DEPOT_STATE + 2 + size * size
 
 
 @njit(cache=True, nogil=True)
@@ -77,6 +91,7 @@ def observe(where: Array, board: Board, max_steps: int, ended: Array, obs: Array
                 part[1] = sign * (board.depot[n, depot, 1] - y) * span
                 part[2] = board.depot_wait[n, depot] / DEPOT_WAIT
             seen[TIME] = (max_steps - board.tick[n]) / max_steps
+            seen[REIGN] = (board.reign[n, side] - board.reign[n, other]) / max_steps
             # Rows from the near one to the far one, each from the left. A slice tells the compiler that no index is negative.
             view, walls = board.wall[n, y : y + VIEW, x : x + VIEW], seen[WALLS:]
             for i in range(VIEW):
@@ -86,7 +101,7 @@ def observe(where: Array, board: Board, max_steps: int, ended: Array, obs: Array
 
 @njit(cache=True, nogil=True)
 def tell_state(where: Array, board: Board, max_steps: int, state: Array) -> None:
-    """Write the state [N, S]: both duelists, both depots, time, the board; all as blue sees it."""
+    """Write the state [N, S]: both duelists, both depots, time, the lead on the throne, the board; all as blue sees it."""
     size = board.wall.shape[1] - 2 * MARGIN
     span = 1.0 / (size - 1)
     for n in range(where.shape[0]):
@@ -105,7 +120,8 @@ def tell_state(where: Array, board: Board, max_steps: int, state: Array) -> None
             part[2] = board.depot_wait[n, d] / DEPOT_WAIT
         place = 2 * DUELIST_STATE + 2 * DEPOT_STATE
         row[place] = (max_steps - board.tick[n]) / max_steps
-        inside, walls = board.wall[n, MARGIN : MARGIN + size, MARGIN : MARGIN + size], row[place + 1 :]
+        row[place + 1] = (board.reign[n, 0] - board.reign[n, 1]) / max_steps
+        inside, walls = board.wall[n, MARGIN : MARGIN + size, MARGIN : MARGIN + size], row[place + 2 :]
         for y in range(size):
             for x in range(size):
                 walls[size * y + x] = inside[y, x]
@@ -117,11 +133,11 @@ def tell_scores(board: Board, outcomes: Array, hits: Array, accuracy: Array, cau
     for n in range(hits.shape[0]):
         fired = board.tally[n, 0, FIRED] + board.tally[n, 1, FIRED]
         landed = board.tally[n, 0, LANDED] + board.tally[n, 1, LANDED]
-        lead = board.lives[n, 0] - board.lives[n, 1]
+        lead = score(board.lives, board.reign, n)
         hits[n] = landed
         accuracy[n] = landed / max(fired, 1)
         caught[n] = (board.tally[n, 0, CAUGHT] + board.tally[n, 1, CAUGHT]) / max(fired, 1)
-        draw[n] = lead == 0
+        draw[n] = lead == 0.0
         outcomes[n, 0], outcomes[n, 1] = lead, -lead
 
 

@@ -5,10 +5,11 @@ direction  of the board: 0 up, 1 right, 2 down, 3 left
 own frame  the board as a side sees it with its start at the bottom: orange's is turned by half a turn
 line       the direction from blue to orange in which a shot would reach; orange's is the opposite one
 wait       steps until something may be done again; 0 is now
+throne     the middle of the board; equal lives are decided by who has been on it longer
 
-One step is: fire and guard, then turn and walk, then fetch ammunition. Both sides do each of these at the same time, so
-swapping the sides of a position swaps what comes of it. At most one life is lost in a step: of two who fire at each other
-neither is hit.
+One step is: fire and guard, then turn and walk, then reign and fetch ammunition. Both sides do each of these at the same
+time, so swapping the sides of a position swaps what comes of it. Of two who fire at each other neither is hit, so at
+most one life is lost in a step.
 """
 
 from typing import NamedTuple
@@ -31,7 +32,9 @@ RANGE = 4
 FIRE_WAIT, GUARD_WAIT, DEPOT_WAIT = 2, 3, 15
 """steps that pass without a shot after a shot, without a guard after a guard, without ammunition after some was fetched"""
 WIN_BONUS = 1.0
-"""reward for having more lives in the end"""
+"""reward for winning the duel"""
+REIGN_BONUS = 0.01
+"""reward for a step on the throne"""
 MARGIN = 3
 """rows of wall around the board in `Board.wall`, so that looking over the edge needs no test"""
 NOBODY = -1
@@ -65,6 +68,8 @@ class Board(NamedTuple):
     """int64 [N, 2, 2], x and y of the two depots; one is where the other is after half a turn of the board"""
     depot_wait: Array
     """int64 [N, 2]"""
+    reign: Array
+    """int64 [N, 2], steps on the throne"""
     line: Array
     """int64 [N], a direction, or NOBODY"""
     guarding: Array
@@ -101,6 +106,7 @@ def empty_board(num_envs: int, size: int) -> Board:
         guard_wait=per_side(0),
         depot=np.stack([per_side(0, size - 1), per_side(middle)], axis=2),
         depot_wait=per_side(0),
+        reign=per_side(0),
         line=np.full(num_envs, NOBODY, np.int64),
         guarding=np.zeros((num_envs, 2), bool),
         flight=per_side(NOBODY),
@@ -124,8 +130,8 @@ def set_up(where: Array, seeds: Array, board: Board) -> None:
         for i in range(2 * size):
             x = 1 + int(uniform(seed, np.uint64(2 * i)) * (size - 2))
             y = 1 + int(uniform(seed, np.uint64(2 * i + 1)) * (size - 2))
-            apart = max(abs(last - 2 * x), abs(last - 2 * y))  # from its twin on the other half
-            if apart != 1 and not _any_wall_near(wall, x, y):
+            apart = max(abs(last - 2 * x), abs(last - 2 * y))  # from its twin on the other half; 0 on the throne
+            if apart > 1 and not _any_wall_near(wall, x, y):
                 wall[MARGIN + y, MARGIN + x] = True
                 wall[MARGIN + last - y, MARGIN + last - x] = True
 
@@ -152,6 +158,7 @@ def set_up(where: Array, seeds: Array, board: Board) -> None:
         board.fire_wait[n] = 0
         board.guard_wait[n] = 0
         board.depot_wait[n] = 0
+        board.reign[n] = 0
         board.line[n] = NOBODY  # the first rows are farther apart than a shot flies
         board.guarding[n] = False
         board.flight[n] = NOBODY
@@ -169,8 +176,9 @@ def advance(board: Board, actions: Array, shaping: Array, max_steps: int, reward
     rewards  float32 [N, 2], written
     ended    bool [N], written
     """
-    wall, cell, facing, lives, ammo, fire_wait, guard_wait, depot, depot_wait, line = board[:10]
-    guarding, flight, ending, tally, tick = board[10:]
+    wall, cell, facing, lives, ammo, fire_wait, guard_wait, depot, depot_wait = board[:9]
+    reign, line, guarding, flight, ending, tally, tick = board[9:]
+    middle = (wall.shape[1] - 2 * MARGIN) // 2
     # Helpers take whole arrays and the copy's number: to hand on the board, or rows of it, costs more than all they do.
     for n in range(actions.shape[0]):
         aim_before = _advantage_in_aim(line[n], facing, ammo, fire_wait, n)
@@ -183,31 +191,36 @@ def advance(board: Board, actions: Array, shaping: Array, max_steps: int, reward
             fire_wait[n, side] = FIRE_WAIT if fires else max(fire_wait[n, side] - 1, 0)
             ammo[n, side] -= fires
             tally[n, side, FIRED] += fires
-        for side in range(2):
-            ending[n, side] = _ending(facing, flight, guarding, line[n], n, side)
-
+            ending[n, side] = MISSED
         landed = 0
-        for side in range(2):
-            if ending[n, side] == HIT:
-                lives[n, 1 - side] -= 1
-                tally[n, side, LANDED] += 1
-                landed += 1 - 2 * side
-            elif ending[n, side] == WAS_CAUGHT:
-                ammo[n, 1 - side] = min(ammo[n, 1 - side] + 1, AMMO)
-                tally[n, side, CAUGHT] += 1
+        if line[n] != NOBODY:
+            for side in range(2):
+                ending[n, side] = _ending(facing, flight, guarding, line[n], n, side)
+                if ending[n, side] == HIT:
+                    lives[n, 1 - side] -= 1
+                    tally[n, side, LANDED] += 1
+                    landed += 1 - 2 * side
+                elif ending[n, side] == WAS_CAUGHT:
+                    ammo[n, 1 - side] = min(ammo[n, 1 - side] + 1, AMMO)
+                    tally[n, side, CAUGHT] += 1
 
         _walk(wall, cell, facing, actions, n)
         line[n] = _line(wall, cell, n)
+        throned = 0
+        for side in range(2):
+            if cell[n, side, _X] == middle and cell[n, side, _Y] == middle:
+                reign[n, side] += 1
+                throned = 1 - 2 * side
         _fetch(cell, depot, depot_wait, ammo, n)
         tick[n] += 1
 
-        lead = lives[n, 0] - lives[n, 1]
         over = lives[n, 0] == 0 or lives[n, 1] == 0 or tick[n] >= max_steps
         # The aim starts and ends at nothing, so that shaping never changes the return of an episode.
         aim = 0 if over else _advantage_in_aim(line[n], facing, ammo, fire_wait, n)
-        gain = landed + shaping[n] * (aim - aim_before)
+        gain = landed + REIGN_BONUS * throned + shaping[n] * (aim - aim_before)
         if over:
-            gain += WIN_BONUS * ((lead > 0) - (lead < 0))
+            lead = score(lives, reign, n)
+            gain += WIN_BONUS * ((lead > 0.0) - (lead < 0.0))
         rewards[n, 0], rewards[n, 1] = gain, -gain
         ended[n] = over
 
@@ -217,6 +230,14 @@ def look(board: Board) -> None:
     """Find `board.line` anew, after cells or walls were changed by hand."""
     for n in range(board.line.shape[0]):
         board.line[n] = _line(board.wall, board.cell, n)
+
+
+@njit(cache=True, nogil=True)
+def score(lives: Array, reign: Array, n: int) -> float:
+    """Blue's lead: in lives, or if they are equal, half a life to who has been on the throne longer."""
+    if lives[n, 0] != lives[n, 1]:
+        return float(lives[n, 0] - lives[n, 1])
+    return 0.5 * ((reign[n, 0] > reign[n, 1]) - (reign[n, 0] < reign[n, 1]))
 
 
 @njit(cache=True, nogil=True)
@@ -248,7 +269,7 @@ def _any_wall_near(wall: Array, x: int, y: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _may_be_depot(wall: Array, x: int, y: int, middle: int) -> bool:
-    """Free, and not the middle of the board, which is its own twin."""
+    """Free, and not the throne."""
     return not wall[MARGIN + y, MARGIN + x] and not (x == middle and y == middle)
 
 

@@ -1,17 +1,17 @@
-"""A duel as drawing primitives: the board in the middle, each side's lives, rounds and guard on its own edge."""
+"""A duel as drawing primitives: the board in the middle, each side's lives, rounds, reign and guard on its own edge."""
 
 import math
 
 from marl_ppo.envs.scene import Box, Disc, Line, Primitive, Scene, Sprite, Text
 from marl_ppo.envs.world import Array
-from marl_ppo_duel.rules import AMMO, HIT, LIVES, MARGIN, MISSED, NOBODY, Board
+from marl_ppo_duel.rules import AMMO, HIT, LIVES, MARGIN, MET, MISSED, NOBODY, Board
 
 TEAMS = ("blue", "orange")
 STRIP = 1.0
 """height of the strips above and below the board that tell what each side has left"""
 SPENT = 0.25
 """alpha of what cannot be used now"""
-ENDINGS = ("misses", "hits", "is caught", "meets the other's")
+ENDINGS = ("misses", "hits", "is caught")
 FAINT = 0.15
 ROUND_COLOUR = 4
 """the team whose colour, a yellow that neither side has, rounds are drawn in"""
@@ -25,7 +25,7 @@ def draw(board: Board) -> Scene:
         Line(key=f"edge_{TEAMS[side]}", x=0.0, y=y, x2=float(size), y2=y, width=0.04)
         for side, y in enumerate((0.0, float(size)))
     ]
-    primitives += _cells(size) + _pillars(board.wall, size) + _depots(board)
+    primitives += _cells(size) + _throne(board, size) + _pillars(board.wall, size) + _depots(board)
     for side in range(2):
         primitives += _shot(board, side)
     for side in range(2):
@@ -49,6 +49,14 @@ def _pillars(wall: Array, size: int) -> list[Primitive]:
     ]
 
 
+def _throne(board: Board, size: int) -> list[Primitive]:
+    """In the colour of who is on it."""
+    on_it = [side for side in range(2) if (board.cell[side] == size // 2).all()]
+    team, middle = (on_it or [-1])[0], size / 2
+    ground = Box(key="throne_ground", x=middle, y=middle, width=0.92, height=0.92, team=team, alpha=0.3)
+    return [ground, Disc(key="throne", x=middle, y=middle, radius=0.34, team=team, filled=False)]
+
+
 def _depots(board: Board) -> list[Primitive]:
     """Full ones hold three rounds, empty ones count the steps until they are full."""
     found: list[Primitive] = []
@@ -66,12 +74,12 @@ def _depots(board: Board) -> list[Primitive]:
 
 
 def _shot(board: Board, side: int) -> list[Primitive]:
-    """The way of the last step's shot, to the middle of whom it met or the end of the last free cell."""
+    """The way of the last step's shot: to the other's middle, half-way there, or to the end of the last free cell."""
     if board.flight[side] == NOBODY:
         return []
     facing, ending = int(board.facing[side]), board.ending[side]  # who fires does not turn
     x, y = board.cell[side, 0] + 0.5, board.cell[side, 1] + 0.5
-    reach = board.flight[side] + (0.5 if ending == MISSED else 0.0)
+    reach = board.flight[side] / 2 if ending == MET else board.flight[side] + (0.5 if ending == MISSED else 0.0)
     x2, y2 = x + reach * _STEP_X[facing], y + reach * _STEP_Y[facing]
     way = Line(key=f"shot_{TEAMS[side]}", x=x, y=y, x2=x2, y2=y2, team=side, width=0.12, alpha=0.7)
     if ending != HIT:
@@ -92,13 +100,14 @@ def _duelist(board: Board, side: int) -> list[Primitive]:
 
 
 def _belongings(board: Board, side: int, size: int) -> list[Primitive]:
-    """Lives on the left, rounds in the middle (dim while reloading), the guard on the right (dim while it cannot be raised)."""
+    """Lives, rounds (dim while reloading), steps on the throne, the guard (dim while it cannot be raised)."""
     name, y = TEAMS[side], -STRIP / 2 if side == 0 else size + STRIP / 2
     middle = size / 2
     found: list[Primitive] = [
         Disc(key=f"life_{name}_{i}", x=0.6 + 0.6 * i, y=y, radius=0.2, team=side, filled=i < board.lives[side])
         for i in range(LIVES)
     ]
+    found.append(Text(key=f"reign_{name}", x=size - 1.8, y=y, text=str(board.reign[side]), height=0.45, team=side))
     ready = 1.0 if board.fire_wait[side] == 0 else SPENT
     found += [
         Box(key=f"round_{name}_{i}", x=middle + 0.35 * (i - 1), y=y, width=0.2, height=0.5, team=ROUND_COLOUR, alpha=ready)
@@ -111,6 +120,8 @@ def _belongings(board: Board, side: int, size: int) -> list[Primitive]:
 
 def _caption(board: Board) -> str:
     """What came of the last step's shots."""
+    if board.ending[0] == MET:
+        return "the shots meet"
     return ", ".join(
         f"{name}'s shot {ENDINGS[board.ending[side]]}" for side, name in enumerate(TEAMS) if board.flight[side] != NOBODY
     )

@@ -1,4 +1,5 @@
-"""A duelist written by hand: fires when aligned, answers a threat by guard, sidestep or shot, fetches ammunition, stalks.
+"""A duelist written by hand: fires when aligned, answers a threat by guard, sidestep or shot, fetches ammunition,
+takes the throne while the other is far.
 
 It sees what every player sees and remembers nothing. All in the own frame; directions are 0 forward, 1 right, 2 back, 3 left.
 """
@@ -9,8 +10,8 @@ from torch import Tensor
 
 from marl_ppo.agents.scripted.script import Script, Turn
 from marl_ppo.envs import Group, WorldSpec
-from marl_ppo_duel.observe import DEPOTS, FACING, LINE, OFFSET, OTHER, OTHER_FACING, OWN, VIEW, WALLS
-from marl_ppo_duel.rules import FIRE, FORWARD, GUARD, STAY
+from marl_ppo_duel.observe import DEPOTS, FACING, LINE, OFFSET, OTHER, OTHER_FACING, OWN, PLACE, VIEW, WALLS
+from marl_ppo_duel.rules import FIRE, FORWARD, GUARD, RANGE, STAY
 
 FIRES, GUARDS, DODGES = 0.8, 0.4, 0.7
 """how often it fires when aligned, guards when threatened, and sidesteps when threatened and not guarding; who always did
@@ -50,7 +51,10 @@ class Duelist(Script):
 
         # From the least urgent to the most: what comes later overrules.
         empty = obs[:, OWN + 1] == 0
-        target = torch.where(empty[:, None], self._depot(obs), self._firing_place(obs))
+        other = obs[:, OFFSET : OFFSET + 2] / self._cell
+        throne = (0.5 - obs[:, PLACE : PLACE + 2]) / self._cell
+        near = other.abs().sum(1) <= RANGE
+        target = torch.where(empty[:, None], self._depot(obs), torch.where(near[:, None], other, throne))
         action = self._towards(obs, target, chance[:, 0])
         turned = FORWARD + line.argmax(1)
         action = torch.where(in_line & ~aimed & ~empty, turned, action)
@@ -68,10 +72,6 @@ class Duelist(Script):
         offsets = depots[..., :2] / self._cell
         distance = offsets.abs().sum(-1) + 15.0 * depots[..., 2]
         return offsets[torch.arange(len(obs), device=obs.device), distance.argmin(1)]
-
-    def _firing_place(self, obs: Float[Tensor, "B O"]) -> Float[Tensor, "B 2"]:
-        """The offset to the other, in cells."""
-        return obs[:, OFFSET : OFFSET + 2] / self._cell
 
     def _towards(self, obs: Float[Tensor, "B O"], offset: Float[Tensor, "B 2"], chance: Float[Tensor, "B"]) -> Int[Tensor, "B"]:
         """The walk along the free direction that leads on most; sideways, at random, where a pillar is in the way."""

@@ -44,7 +44,10 @@ class Duel(World):
                 "accuracy": Metric(description="share of the shots that took a life", low=0.0, high=1.0),
                 "caught": Metric(description="share of the shots that a guard caught", low=0.0, high=1.0),
                 "draw": Metric(
-                    description="1 if both sides have as many lives, else 0", low=0.0, high=1.0, higher_is_better=False
+                    description="1 if nobody leads, in lives or on the throne, else 0",
+                    low=0.0,
+                    high=1.0,
+                    higher_is_better=False,
                 ),
             },
             params={

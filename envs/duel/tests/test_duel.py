@@ -101,7 +101,7 @@ def test_a_duelist_may_step_to_where_the_other_just_left() -> None:
 
 @pytest.mark.parametrize(("distance", "reward"), [(1, 1.0), (4, 1.0), (5, 0.0)])
 def test_a_shot_takes_a_life_within_four_cells(distance: int, reward: float) -> None:
-    board = position((4, 1), (4, 1 + distance))
+    board = position((2, 1), (2, 1 + distance))
 
     assert play(board, (FIRE, STAY)) == (reward, -reward, False)
     assert board.lives[0].tolist() == [LIVES, LIVES - int(reward)]
@@ -110,7 +110,7 @@ def test_a_shot_takes_a_life_within_four_cells(distance: int, reward: float) -> 
 
 
 def test_a_pillar_stops_a_shot() -> None:
-    board = position((4, 1), (4, 4), pillars=((4, 3),))
+    board = position((2, 1), (2, 4), pillars=((2, 3),))
 
     assert play(board, (FIRE, STAY)) == (0.0, 0.0, False)
     assert board.flight[0, BLUE] == 1
@@ -118,12 +118,12 @@ def test_a_pillar_stops_a_shot() -> None:
 
 def test_a_shot_is_faster_than_a_sidestep() -> None:
     """Firing comes before walking: who stands in the line of fire can guard or fire back, but not leave in time."""
-    assert play(position((4, 1), (4, 4)), (FIRE, LEFT)) == (1.0, -1.0, False)
-    assert play(position((4, 1), (3, 4)), (FIRE, LEFT)) == (0.0, 0.0, False)
+    assert play(position((2, 1), (2, 4)), (FIRE, LEFT)) == (1.0, -1.0, False)
+    assert play(position((2, 1), (1, 4)), (FIRE, LEFT)) == (0.0, 0.0, False)
 
 
 def test_shots_that_meet_are_gone() -> None:
-    board = position((4, 1), (4, 4))
+    board = position((2, 1), (2, 4))
 
     assert play(board, (FIRE, FIRE)) == (0.0, 0.0, False)
     assert board.lives[0].tolist() == [LIVES, LIVES]
@@ -131,11 +131,11 @@ def test_shots_that_meet_are_gone() -> None:
 
 
 def test_a_shot_from_the_side_hits_one_who_fires_elsewhere() -> None:
-    assert play(position((4, 1), (4, 4), facing=(UP, WEST)), (FIRE, FIRE)) == (1.0, -1.0, False)
+    assert play(position((2, 1), (2, 4), facing=(UP, WEST)), (FIRE, FIRE)) == (1.0, -1.0, False)
 
 
 def test_a_guard_catches_the_round() -> None:
-    board = position((4, 1), (4, 4))
+    board = position((2, 1), (2, 4))
 
     assert play(board, (FIRE, GUARD)) == (0.0, 0.0, False)
     assert board.ammo[0].tolist() == [1, AMMO]
@@ -145,7 +145,7 @@ def test_a_guard_catches_the_round() -> None:
 def test_a_guard_cannot_be_raised_in_the_three_steps_after() -> None:
     """Wait, then fire: a guard raised too early loses to patience."""
     for steps_between, reward in ((2, 1.0), (3, 0.0)):
-        board = position((4, 1), (4, 4))
+        board = position((2, 1), (2, 4))
         play(board, (STAY, GUARD), *[(STAY, STAY)] * steps_between)
 
         assert play(board, (FIRE, GUARD))[0] == reward
@@ -153,14 +153,14 @@ def test_a_guard_cannot_be_raised_in_the_three_steps_after() -> None:
 
 def test_a_weapon_is_not_ready_in_the_two_steps_after_a_shot() -> None:
     for steps_between, lives in ((1, LIVES - 1), (2, LIVES - 2)):
-        board = position((4, 1), (4, 4))
+        board = position((2, 1), (2, 4))
         play(board, (FIRE, STAY), *[(STAY, STAY)] * steps_between, (FIRE, STAY))
 
         assert board.lives[0, ORANGE] == lives
 
 
 def test_without_ammunition_a_shot_is_a_stay() -> None:
-    board = position((4, 1), (4, 4))
+    board = position((2, 1), (2, 4))
     board.ammo[0, BLUE] = 0
 
     assert play(board, (FIRE, STAY)) == (0.0, 0.0, False)
@@ -190,13 +190,13 @@ def test_who_carries_all_it_can_leaves_a_depot_full() -> None:
 
 def test_the_last_life_ends_the_duel_with_a_bonus() -> None:
     """1 for the life and 1 for the duel."""
-    board = position((4, 1), (4, 4))
+    board = position((2, 1), (2, 4))
     board.lives[0, ORANGE] = 1
 
     assert play(board, (FIRE, STAY)) == (2.0, -2.0, True)
 
 
-def test_at_the_step_limit_the_lead_wins_and_equal_lives_are_a_draw() -> None:
+def test_at_the_step_limit_the_lead_wins_and_equality_is_a_draw() -> None:
     board, even = position((0, 0), (8, 8)), position((0, 0), (8, 8))
     board.lives[0, BLUE] = 1
 
@@ -204,8 +204,18 @@ def test_at_the_step_limit_the_lead_wins_and_equal_lives_are_a_draw() -> None:
     assert play(even, (STAY, STAY), max_steps=1) == (0.0, 0.0, True)
 
 
+def test_equal_lives_are_decided_by_the_longer_reign() -> None:
+    """A step on the throne pays 0.01 and here the win; lives count first."""
+    even, behind = position((4, 3), (8, 8)), position((4, 3), (8, 8))
+    behind.lives[0, BLUE] = 1
+
+    assert play(even, (FORWARD, STAY), max_steps=1) == (pytest.approx(1.01), pytest.approx(-1.01), True)
+    assert play(behind, (FORWARD, STAY), max_steps=1)[0] == pytest.approx(-0.99)
+    assert even.reign[0].tolist() == [1, 0]
+
+
 def test_shaping_pays_for_aiming_and_takes_it_back() -> None:
-    board = position((4, 1), (5, 4), facing=(UP, EAST))
+    board = position((2, 1), (3, 4), facing=(UP, EAST))
     gained = play(board, (STAY, RIGHT), shaping=0.5)
     lost = play(board, (STAY, LEFT), shaping=0.5)
 
@@ -254,7 +264,7 @@ def test_shaping_never_changes_the_return_of_an_episode() -> None:
         returns.append((rewards * in_first_episode[..., None]).sum(axis=0))
 
     assert (paid[0] != paid[1]).any()
-    np.testing.assert_array_equal(returns[0], returns[1])
+    np.testing.assert_allclose(returns[0], returns[1], atol=1e-6)  # float32 sums
 
 
 @pytest.mark.parametrize("size", [7, 9, 15])
@@ -283,7 +293,7 @@ def seen(board: Board) -> tuple[Array, Array]:
 def test_obs_tell_the_position_in_the_own_frame() -> None:
     """Blue at (2, 1) looks east, orange two cells above it looks down at it; a pillar is on blue's left."""
     board = position((2, 1), (2, 3), facing=(EAST, DOWN), pillars=((1, 1),))
-    board.lives[0, ORANGE], board.depot_wait[0, 1] = 1, 15
+    board.lives[0, ORANGE], board.depot_wait[0, 1], board.reign[0] = 1, 15, (4, 1)
     obs, _ = seen(board)
     blue, orange = obs
     walls = blue[observe.WALLS :].reshape(observe.VIEW, observe.VIEW)
@@ -294,14 +304,14 @@ def test_obs_tell_the_position_in_the_own_frame() -> None:
     assert orange[observe.FACING : observe.OWN].tolist() == [1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0.75]
     np.testing.assert_allclose(blue[observe.OWN : observe.DEPOTS], [1, 2 / 3, 0, 0, 1 / 3, 2 / 3, 0, 0], rtol=1e-6)
     assert blue[observe.DEPOTS : observe.TIME].tolist() == [-2 / 8, 3 / 8, 0, 6 / 8, 3 / 8, 1]
-    assert blue[observe.TIME] == 1
+    assert blue[[observe.TIME, observe.REIGN]].tolist() == [1, pytest.approx(0.03)]
     assert walls[0].all(), "under the board"
     assert walls[1].all(), "under the board"
     assert walls[3].tolist() == [1, 0, 1, 0, 0, 0, 0], "the edge, a free cell, the pillar, and blue in the middle"
 
 
 def test_masks_allow_what_can_be_done_now() -> None:
-    board = position((4, 1), (4, 4))
+    board = position((2, 1), (2, 4))
     play(board, (FIRE, GUARD))
     _, mask = seen(board)
 
