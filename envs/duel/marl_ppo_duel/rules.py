@@ -33,7 +33,7 @@ FIRE_WAIT, GUARD_WAIT, DEPOT_WAIT = 2, 3, 15
 """steps that pass without a shot after a shot, without a guard after a guard, without ammunition after some was fetched"""
 WIN_BONUS = 1.0
 """reward for winning the duel"""
-REIGN_BONUS = 0.01
+REIGN_BONUS = 0.03
 """reward for a step on the throne"""
 MARGIN = 3
 """rows of wall around the board in `Board.wall`, so that looking over the edge needs no test"""
@@ -220,7 +220,7 @@ def advance(board: Board, actions: Array, shaping: Array, max_steps: int, reward
         gain = landed + REIGN_BONUS * throned + shaping[n] * (aim - aim_before)
         if over:
             lead = score(lives, reign, n)
-            gain += WIN_BONUS * ((lead > 0.0) - (lead < 0.0))
+            gain += WIN_BONUS * (int(lead > 0.0) - int(lead < 0.0))
         rewards[n, 0], rewards[n, 1] = gain, -gain
         ended[n] = over
 
@@ -237,7 +237,7 @@ def score(lives: Array, reign: Array, n: int) -> float:
     """Blue's lead: in lives, or if they are equal, half a life to who has been on the throne longer."""
     if lives[n, 0] != lives[n, 1]:
         return float(lives[n, 0] - lives[n, 1])
-    return 0.5 * ((reign[n, 0] > reign[n, 1]) - (reign[n, 0] < reign[n, 1]))
+    return 0.5 * (int(reign[n, 0] > reign[n, 1]) - int(reign[n, 0] < reign[n, 1]))
 
 
 @njit(cache=True, nogil=True)

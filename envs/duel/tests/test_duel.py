@@ -1,5 +1,8 @@
 """The duel: the contract, the rules on small positions, symmetry, what each side sees, the script's level."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +12,7 @@ from marl_ppo_duel.rules import AMMO, BACK, FIRE, FORWARD, GUARD, LEFT, LIVES, M
 from marl_ppo_duel.world import Duel
 
 from marl_ppo.envs import make_world
-from marl_ppo.envs.conformance import Check, checks_for
+from marl_ppo.envs.conformance import Check, checks_for, episode_hash
 from marl_ppo.envs.scene import Disc, Line, Sprite
 from marl_ppo.envs.world import Array, Outputs
 from marl_ppo.errors import ConfigError
@@ -55,6 +58,21 @@ def cells(board: Board) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("check", checks_for(Duel().spec), ids=lambda check: check.__name__)
 def test_the_world_keeps_the_contract(check: Check, size: int) -> None:
     check(lambda num_envs: Duel(num_envs=num_envs, size=size))
+
+
+def test_kernels_tell_the_same_uncompiled() -> None:
+    """Plain Python follows the same rules of arithmetic, so a difference is a bug that the compiler hides or makes."""
+    program = (
+        "from marl_ppo.envs.conformance import episode_hash\n"
+        "from marl_ppo_duel.world import Duel\n"
+        "print(episode_hash(lambda num_envs: Duel(num_envs=num_envs)))"
+    )
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    uncompiled = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+
+    assert uncompiled.stdout.strip() == episode_hash(lambda num_envs: Duel(num_envs=num_envs))
 
 
 @pytest.mark.parametrize("size", [5, 8, 17])
@@ -205,12 +223,12 @@ def test_at_the_step_limit_the_lead_wins_and_equality_is_a_draw() -> None:
 
 
 def test_equal_lives_are_decided_by_the_longer_reign() -> None:
-    """A step on the throne pays 0.01 and here the win; lives count first."""
+    """A step on the throne pays 0.03 and here the win; lives count first."""
     even, behind = position((4, 3), (8, 8)), position((4, 3), (8, 8))
     behind.lives[0, BLUE] = 1
 
-    assert play(even, (FORWARD, STAY), max_steps=1) == (pytest.approx(1.01), pytest.approx(-1.01), True)
-    assert play(behind, (FORWARD, STAY), max_steps=1)[0] == pytest.approx(-0.99)
+    assert play(even, (FORWARD, STAY), max_steps=1) == (pytest.approx(1.03), pytest.approx(-1.03), True)
+    assert play(behind, (FORWARD, STAY), max_steps=1)[0] == pytest.approx(-0.97)
     assert even.reign[0].tolist() == [1, 0]
 
 
