@@ -40,7 +40,16 @@ def test_an_installed_env_is_told_like_a_world(marl_ppo: Any) -> None:
 
     assert said.startswith("pettingzoo:mpe2.simple_spread_v3 version 3, steps as many as the env says, teams ['agent']")
     assert "agent: agent_0, agent_1, agent_2; obs vector (18,); action Discrete(5)" in said
-    assert "settings: whatever the env's parallel_env takes" in said
+    assert "settings: whatever the env takes, as name=value; now none" in said
+    assert "--wrap, in any order: resize, grayscale" in said
+
+
+def test_an_installed_env_is_told_as_it_is_trained_on(marl_ppo: Any) -> None:
+    """The shipped settings say who wins together; what is written behind the name goes over them."""
+    rps = "pettingzoo:pettingzoo.classic.rps_v2"
+
+    assert "teams ['player_0', 'player_1']" in marl_ppo("worlds", rps).out
+    assert "teams ['both']" in marl_ppo("worlds", rps, "--teams", "both=*").out
 
 
 @pytest.mark.parametrize(
@@ -53,10 +62,7 @@ def test_an_installed_env_is_told_like_a_world(marl_ppo: Any) -> None:
         ("worlds agents=5", "name a world before its settings, got 'agents=5'"),
         ("worlds spread num_envs=5", "num_envs is no setting of a world"),
         ("worlds pettingzoo:.foo", "must name an installed module with a `parallel_env`"),
-        (
-            "worlds pettingzoo:pettingzoo.classic.tictactoe.tictactoe",
-            "only the AEC form of an env, and Parallel ones are taken",
-        ),
+        ("worlds gymnasium:CartPol-v1", "No Gymnasium env is called 'CartPol-v1'. Did you mean 'CartPole-v1'?"),
         ("worlds pettingzoo:mpe2.simple_spread_v3 N=-1", "cannot be made with {'N': -1}: "),
         ("worlds --all", "worlds takes one world at most, got '--all'"),
         ("worlds pettingzoo:mpe2.simple_soccer_v1", "install its package"),
