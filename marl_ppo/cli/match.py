@@ -181,13 +181,8 @@ def _remarks(results: Sequence[MatchResult], wanted: int, dropped: int | None = 
     if results and len(results[0].spec.teams) > 1:
         if all(result.balanced for result in results):
             lines.append("Sides are balanced: every seed is played once from every side.")
-        for result in results:
-            if not result.balanced:
-                sides = "; ".join(
-                    f"{name} {' '.join(f'{team} {count:,}' for team, count in played.items() if count)}"
-                    for name, played in result.sides().items()
-                )
-                lines.append(f"Sides are NOT balanced, since not everybody plays every team: {sides}.")
+        if lineups := [lineup for result in results if not result.balanced for lineup in _lineups(result)]:
+            lines.append(f"Sides are NOT balanced, since not everybody plays every team: {'; '.join(lineups)}.")
         sizes = sorted({result.episodes + result.dropped for result in results} - {wanted})
         lines += [f"Rounded up from {wanted:,} to {size:,} episodes, the same number on every side." for size in sizes]
         if results[0].by == "return":
@@ -196,6 +191,13 @@ def _remarks(results: Sequence[MatchResult], wanted: int, dropped: int | None = 
     if dropped:
         lines.append(f"{dropped:,} episodes are left out: they faulted, or another one on their seed did.")
     return lines
+
+
+def _lineups(result: MatchResult) -> list[str]:
+    """Each in words, with its number of episodes: "chasers A, prey B (500)"."""
+    named = [zip(result.spec.teams, lineup, strict=True) for lineup in result.lineups]
+    episodes = f"({result.episodes // len(result.lineups):,})"
+    return [f"{', '.join(f'{team} {result.players[p]}' for team, p in seats)} {episodes}" for seats in named]
 
 
 def _standings_table(result: MatchResult) -> Table:

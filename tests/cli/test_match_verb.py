@@ -77,7 +77,7 @@ def test_a_player_of_one_side_plays_that_side_and_this_is_said(marl_ppo: Any, tr
     text = " ".join(said.out.split())
 
     assert said.code == 0
-    assert "Sides are NOT balanced, since not everybody plays every team: duel prey 10; hunt chasers 10." in text
+    assert "Sides are NOT balanced, since not everybody plays every team: chasers hunt, prey duel (10)." in text
     assert "Sides are balanced" not in text
 
 

@@ -32,7 +32,10 @@ def first_wins(chosen: Array, seeds: Array) -> Array:
 
 
 class Contest(World):
-    """With a team for each agent, or with one for all. `parity` tells whether the seed is odd."""
+    """With a team for each agent, or with one for all. `parity` tells whether the seed is odd.
+
+    The rule gives outcomes, and rewards where these have no rule of their own.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Contest(World):
         *,
         agents: int = 2,
         together: bool = False,
+        rewards: Rule | None = None,
         outcomes: bool = True,
         faults: Rule = no_faults,
     ) -> None:
@@ -62,7 +66,8 @@ class Contest(World):
             capabilities=frozenset({"outcomes"} if outcomes else set()),
         )
         super().__init__(spec, num_envs)
-        self._rule, self._faults, self._together, self._outcomes = rule, faults, together, outcomes
+        self._rule, self._rewards, self._faults = rule, rewards or rule, faults
+        self._together, self._outcomes = together, outcomes
 
     def _reset(self, where: Array) -> None:
         write(self.outputs, where, {"alive.0": True, "acting.0": True})
@@ -71,7 +76,7 @@ class Contest(World):
         given = np.broadcast_to(self._rule(actions[0], self.seeds), actions[0].shape)
         scores = given.mean(axis=1, keepdims=True) if self._together else given
         values: dict[str, Any] = {
-            "rewards.0": given,
+            "rewards.0": self._rewards(actions[0], self.seeds),
             "terminations.0": True,
             "ended": True,
             "faulted": self._faults(actions[0], self.seeds),
