@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from marl_ppo.agents.networks import NetworkConfig
+from marl_ppo.envs import registry
 from marl_ppo.training.config import PPOConfig, TrainConfig
 
 
@@ -24,3 +25,10 @@ def small() -> Any:
         )
 
     return make
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the world `shown` known."""
+    entry = registry.Registration(id="shown", entry_point="shown:Shown", description="")
+    monkeypatch.setitem(registry._REGISTRY, "shown", entry)

@@ -43,6 +43,9 @@ class Forbidding(Waits):
         mask[where] = ~forbids[where]
 
 
+pytestmark = pytest.mark.usefixtures("shown")
+
+
 @pytest.fixture(autouse=True)
 def forbidding_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     registered = setup.make_world
@@ -71,6 +74,8 @@ class Lesson(NamedTuple):
 
     def traits(self) -> set[str]:
         found = {"dense" if self.batch.dense else "sparse"}
+        counts = [tensor for name, tensor in self.policy.named_buffers() if name.endswith("statistics.count")]
+        found |= {"standardised"} if counts and all(counts) else set()
         found |= {"carried"} if (self.batch.valid_rows < self.batch.num_seats).any() else set()
         mask = self.batch.action_mask
         return found if mask is None or mask[self.batch.valid_rows].all() else found | {"masked"}
@@ -122,19 +127,30 @@ def assert_same(found: Gradient, wanted: Gradient) -> None:
 SHARP: dict[str, Any] = {"learning_rate": 2e-2, "num_minibatches": MINIBATCHES}
 """so that a few steps move the policy far from the one that played"""
 
+STANDARDISED, AS_THEY_ARE = {"normalize_obs": "always"}, {"normalize_obs": "never"}
 TEAM = {"world": "staggered", "world_config": {"on_death": "team"}}
 CASES: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "every seat at every step": ({"world": "spread"}, {"dense"}),
-    "a critic of own obs": ({"world": "spread", "critic_input": "own"}, {"dense"}),
-    "a critic of the state": ({"world": "spread", "critic_input": "state"}, {"dense"}),
-    "relu": ({"world": "spread", "network": {"activation": "relu", "hidden": (20, 9)}}, {"dense"}),
+    "every seat at every step": ({"world": "spread"}, {"dense", "standardised"}),
+    "a critic of own obs": ({"world": "spread", "critic_input": "own"}, {"dense", "standardised"}),
+    "a critic of the state": ({"world": "spread", "critic_input": "state"}, {"dense", "standardised"}),
+    "relu": ({"world": "spread", "network": {"activation": "relu", "hidden": (20, 9)}}, {"dense", "standardised"}),
+    "obs as they are": ({"world": "spread", "network": AS_THEY_ARE}, {"dense"}),
+    "own obs as they are": ({"world": "spread", "critic_input": "own", "network": AS_THEY_ARE}, {"dense"}),
+    "the state as it is": ({"world": "spread", "critic_input": "state", "network": AS_THEY_ARE}, {"dense"}),
     "groups of one and of three": ({"world": "two_kinds"}, {"dense"}),
     "separate policies": ({"world": "two_kinds", "sharing": "separate"}, {"dense", "sparse"}),
-    "separate policies, own obs": ({"world": "spread", "sharing": "separate", "critic_input": "own"}, {"sparse"}),
+    "separate policies, own obs": (
+        {"world": "spread", "sharing": "separate", "critic_input": "own"},
+        {"sparse", "standardised"},
+    ),
     "the dead are gone": ({"world": "staggered"}, {"sparse"}),
     "the dead are paid until the end": (TEAM, {"sparse", "carried"}),
     "the dead are paid, own obs": ({**TEAM, "critic_input": "own"}, {"sparse", "carried"}),
-    "the dead are paid, the state": ({**TEAM, "critic_input": "state"}, {"sparse", "carried"}),
+    "the dead are paid, the state": ({**TEAM, "critic_input": "state"}, {"sparse", "carried", "standardised"}),
+    "the dead are paid, standardised": ({**TEAM, "network": STANDARDISED}, {"sparse", "carried", "standardised"}),
+    "two kinds, standardised": ({"world": "two_kinds", "network": STANDARDISED}, {"dense", "standardised"}),
+    "waiting, far from 0": ({"world": "shown", "world_config": {"forms": "far"}}, {"sparse", "carried", "standardised"}),
+    "waiting, in bytes": ({"world": "shown", "world_config": {"forms": "bytes"}}, {"sparse", "carried"}),
     "waiting": ({"world": "waits"}, {"sparse", "carried"}),
     "waiting, separate policies": ({"world": "waits", "sharing": "separate"}, {"sparse", "carried"}),
     "turns": ({"world": "kuhn"}, {"sparse", "carried"}),

@@ -16,6 +16,8 @@ from marl_ppo.training.config_file import save_config
 from marl_ppo.training.run import resume, train
 from marl_ppo.training.trainer import Trainer
 
+pytestmark = pytest.mark.usefixtures("shown")
+
 SCRIPT = Path(__file__).with_name("training_process.py")
 
 KINDS = [
@@ -28,6 +30,9 @@ KINDS = [
     ("two_kinds", {"sharing": "separate"}, {}),
     ("staggered", {"algorithm": "trpo"}, {"memory": "gru"}),
     ("two_kinds", {"algorithm": "trpo", "sharing": "separate", "threads": 2}, {}),
+    ("shown", {"world_config": {"forms": "far"}, "critic_input": "both"}, {}),
+    ("shown", {"world_config": {"forms": "far+picture+entities+tokens"}, "threads": 2}, {"memory": "gru"}),
+    ("shown", {"world_config": {"forms": "picture"}}, {}),
     ("staggered", {"sharing": "separate", "num_envs": 1, "num_steps": 3, "total_steps": 3 * 8}, {}),
 ]
 

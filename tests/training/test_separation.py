@@ -112,6 +112,9 @@ LEARNERS: dict[str, tuple[Settings, int]] = {
     "fused": ({"world": "spread"}, 3),
     "plain": ({"world": "spread", "fused": False}, 3),
     "in two threads": ({"world": "spread", "threads": 2}, 3),
+    "standardised obs": ({"world": "spread", "network": {"normalize_obs": "always"}}, 6),
+    "standardised obs, plain": ({"world": "spread", "network": {"normalize_obs": "always"}, "fused": False}, 6),
+    "obs as they are": ({"world": "spread", "network": {"normalize_obs": "never"}}, 3),
     "separate policies": ({"world": "two_kinds", "sharing": "separate"}, 3),
     "continuous actions": ({"world": "spread", "world_config": {"action": "continuous"}}, 3),
     "multi-discrete actions": ({"world": "bandit", "world_config": {"action": "multi_discrete"}}, 3),
@@ -163,6 +166,11 @@ def change_weights(trainer: Trainer) -> None:
             weights.data += 0.01 * noise_like(weights)
 
 
+def standardise_otherwise(trainer: Trainer) -> None:
+    for student in trainer.setup.students.values():
+        student.policy.take_in(3 * noise_like(torch.empty(100, 18)), None)
+
+
 def forget_masks(trainer: Trainer) -> None:
     trainer.setup.store.action_mask[0].fill_(True)
 
@@ -173,6 +181,8 @@ def forget_memory(trainer: Trainer) -> None:
 
 SPOILED: dict[str, tuple[str, Callable[[Trainer], None]]] = {
     **{f"{name}: other weights": (name, change_weights) for name in LEARNERS},
+    "other statistics": ("standardised obs", standardise_otherwise),
+    "other statistics, plain": ("standardised obs, plain", standardise_otherwise),
     "other masks": ("action masks", forget_masks),
     "other masks, plain": ("action masks, plain", forget_masks),
     "no memory": ("memory", forget_memory),
