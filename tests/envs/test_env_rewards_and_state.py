@@ -10,7 +10,7 @@ from test_pettingzoo_adapter import Leavers
 
 from marl_ppo.envs import World, make_world
 from marl_ppo.envs.pettingzoo import from_env
-from marl_ppo.envs.pettingzoo.adapter import STATE_LIMIT
+from marl_ppo.envs.pettingzoo.reading import STATE_LIMIT
 from marl_ppo.errors import ConfigError
 
 UNIT = spaces.Box(0.0, 1.0, (2,), np.float32)
