@@ -94,14 +94,15 @@ def test_in_one_team_all_cells_are_played_on_the_same_seeds() -> None:
     np.testing.assert_allclose(result.mean, result.mean[0, 0])
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_progress_grows_up_to_the_number_of_all_episodes(together: bool) -> None:
+@pytest.mark.parametrize(("together", "agents", "total"), [(False, 2, 6 * 4), (True, 3, 6 * 3 + 3)])
+def test_progress_grows_up_to_the_number_of_all_episodes(together: bool, agents: int, total: int) -> None:
+    """Of 3: two seeds from both sides in six pairs; or one seed, three lineups in six cells and one in three."""
     told: list[tuple[int, int]] = []
-    world = Contest(together=together)
+    world = Contest(together=together, agents=agents)
     cross_play(world, PLAYERS, episodes=3, on_progress=lambda done, total: told.append((done, total)))
 
     assert told == sorted(told)
-    assert told[-1][0] == told[-1][1] == {False: 6 * 4, True: 6 * 4 + 3 * 2}[together]
+    assert told[-1] == (total, total)
 
 
 @pytest.mark.parametrize("together", [False, True])

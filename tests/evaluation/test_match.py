@@ -197,11 +197,13 @@ def test_players_with_one_name_are_told_apart() -> None:
     assert match(Contest(agents=3), players, episodes=3).players == ("A", "A#2", "A#3")
 
 
-def test_metrics_are_told_by_lineup_in_the_order_of_the_teams() -> None:
-    result = match(Contest(), [naming(1, "A"), naming(2, "B")], episodes=4)
+def test_metrics_are_told_by_lineup_and_returns_by_team_too() -> None:
+    """The first agent gets 10 more than it names; lineups name their players in the order of the teams."""
+    result = match(Contest(rewards=lambda chosen, seeds: chosen + [10, 0]), [naming(1, "A"), naming(2, "B")], episodes=4)
+    returns = {team: {name: summary.mean for name, summary in result.team_returns(team).items()} for team in result.spec.teams}
 
     assert sorted(result.lineup_metrics("parity")) == ["A – B", "B – A"]
-    assert result.team_returns("team_1").keys() == {"A", "B"}
+    assert returns == {"team_0": {"A": 11.0, "B": 12.0}, "team_1": {"A": 1.0, "B": 2.0}}
 
 
 @pytest.mark.parametrize(
