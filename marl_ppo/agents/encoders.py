@@ -258,7 +258,8 @@ class _Attention(nn.Module):
     def forward(self, x: Tensor, present: Tensor) -> Tensor:
         """x [B, E, W], present bool [B, E]."""
         batch, entities, width = x.shape
-        query, key, value = self.look(self.before_looking(x)).view(batch, entities, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
+        parts = self.look(self.before_looking(x)).view(batch, entities, 3, self._heads, width // self._heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)
         # Where nobody is present all are looked at, and nothing comes of it: softmax over nothing would be NaN.
         seen = present | ~present.any(-1, keepdim=True)
         looked = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen[:, None, None, :])

@@ -95,6 +95,14 @@ def test_the_space_of_a_leaf_tells_its_encoder(space: ObsLeaf, wanted: str, size
     torch.testing.assert_close(made(flat.view(3, 2, -1)).flatten(0, 1), made(flat))
 
 
+@pytest.mark.parametrize("space", [space for space, _, _ in KINDS.values()], ids=KINDS.keys())
+def test_of_no_rows_come_no_rows(space: ObsLeaf) -> None:
+    """As at a step at which nobody is on turn."""
+    made = encoder(space)
+
+    assert made(flat_obs({"leaf": sample(space, 6)})[:0]).shape == (0, made.size)
+
+
 @pytest.mark.parametrize(
     ("normalize_obs", "kinds"),
     [

@@ -25,7 +25,7 @@ def entities(quarters: Array) -> Array:
 FORMS: dict[str, tuple[ObsLeaf, Callable[[Array], Array]]] = {
     "bytes": (spaces.Box(0, 252, (OBS_SIZE,), np.uint8), lambda quarters: 63 * quarters),
     "floats": (spaces.Box(0, 252, (OBS_SIZE,), np.float32), lambda quarters: 63 * quarters),
-    "far": (spaces.Box(-np.inf, np.inf, (OBS_SIZE,), np.float32), lambda quarters: 1e3 * (quarters / 4 + 5)),
+    "far": (spaces.Box(-np.inf, np.inf, (OBS_SIZE,), np.float32), lambda quarters: 1e3 + 2.5 * quarters),
     "picture": (spaces.Box(0, 252, (2, 3, 1), np.uint8), lambda quarters: 63 * quarters.reshape(-1, AGENTS, 2, 3, 1)),
     "floating picture": (
         spaces.Box(0, 252, (2, 3, 1), np.float32),

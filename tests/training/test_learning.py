@@ -109,6 +109,32 @@ def test_two_kinds_of_agents_learn_together(critic_input: str) -> None:
     assert final_metric(probe("two_kinds", 1, critic_input=critic_input), "metric/success") <= 0.5
 
 
+def reading(forms: str, updates: int, **over: Any) -> TrainConfig:
+    """Of the cue in `waits`, in the forms of it that shown.py has."""
+    blank = over.pop("blank", False)
+    settings = {"num_envs": 32, "critic_input": "own", "world_config": {"forms": forms, "blank": blank}, **over}
+    return probe("shown", updates, **settings)
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("forms", ["picture", "entities", "tokens"])
+def test_what_pictures_entities_and_tokens_say_is_read(forms: str) -> None:
+    """One of three cues; where it is not to be seen, guessing names a third of them."""
+    assert final_metric(reading(forms, 12), "metric/accuracy") >= 0.85
+    assert final_metric(reading(forms, 12, blank=True), "metric/accuracy") <= 0.45
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("critic_input", ["own", "joint"])
+def test_numbers_far_from_0_are_read_where_they_are_standardised(critic_input: str) -> None:
+    """1000 to 1010: they look alike to a network that is shown them as they are."""
+    far = reading("far", 40, critic_input=critic_input)
+    as_they_are = reading("far", 40, critic_input=critic_input, network={"normalize_obs": "never"})
+
+    assert final_metric(far, "metric/accuracy") >= 0.95
+    assert final_metric(as_they_are, "metric/accuracy") <= 0.45
+
+
 @pytest.mark.parametrize("on_death", ["ends", "team"])
 def test_agents_that_die_learn(on_death: str) -> None:
     """Episodes of random length, agents that die in the middle of them."""
