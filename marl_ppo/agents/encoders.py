@@ -31,6 +31,10 @@ WIDE = 10.0
 """bounds beyond which a number is scaled before a network sees it"""
 SCREEN = 36
 """pixels of the shorter side from which a picture is a screen"""
+SCREEN_PLAN = ((32, 8, 4, 0), (64, 4, 2, 0), (64, 3, 1, 0))
+"""(filters, kernel, stride, padding) of the convolutions that screens go through"""
+ENTITY_WIDTH = 32
+"""numbers that an entity or a token is, while it is looked at"""
 
 
 class LeafEncoder(Protocol):
@@ -184,9 +188,9 @@ class ImageEncoder(nn.Module):
         self._low = float(space.low.min()) if bounded else 0.0
         self._span = max(1e-6, float(space.high.max()) - self._low) if bounded else 1.0
         is_screen = min(height, width) >= SCREEN
-        plan = (
-            ((32, 8, 4, 0), (64, 4, 2, 0), (64, 3, 1, 0)) if is_screen else ((32, 3, 1, 1), (32, 3, _stride(height, width), 1))
-        )
+        # Boards keep their squares, icons are halved twice.
+        stride = 1 if min(height, width) < 10 else 2
+        plan = SCREEN_PLAN if is_screen else ((16, 3, stride, 1), (32, 3, stride, 1))
         layers: list[nn.Module] = []
         for filters, kernel, stride, padding in plan:
             layers += [_convolution(channels, filters, kernel, stride, padding, generator), nn.ReLU()]
@@ -212,9 +216,10 @@ class ImageEncoder(nn.Module):
 class EntityEncoder(nn.Module):
     """A set of entities [E, F], in any order; those of zeros are absent."""
 
-    def __init__(self, space: spaces.Box, generator: torch.Generator, width: int = 64) -> None:
+    def __init__(self, space: spaces.Box, generator: torch.Generator) -> None:
         super().__init__()
         self._shape = space.shape
+        width = ENTITY_WIDTH
         self.size = 2 * width
         self.embed = linear(space.shape[1], width, gain=1.0, generator=generator)
         self.attention = _Attention(width, generator)
@@ -229,8 +234,9 @@ class EntityEncoder(nn.Module):
 class TokenEncoder(nn.Module):
     """A list of tokens [L], each one of as many as the space says."""
 
-    def __init__(self, space: spaces.MultiDiscrete[Any], generator: torch.Generator, width: int = 64) -> None:
+    def __init__(self, space: spaces.MultiDiscrete[Any], generator: torch.Generator) -> None:
         super().__init__()
+        width = ENTITY_WIDTH
         self.size = 2 * width
         length = len(space.nvec)
         self.names = nn.Parameter(torch.randn(int(space.nvec.max()), width, generator=generator))
@@ -274,11 +280,6 @@ def _pooled(x: Tensor, present: Tensor) -> Tensor:
     mean = (x * here).sum(1) / here.sum(1).clamp(min=1)
     highest = torch.where(here, x, -torch.inf).amax(1)
     return torch.cat([mean, torch.where(present.any(-1, keepdim=True), highest, 0.0)], dim=-1)
-
-
-def _stride(height: int, width: int) -> int:
-    """Of the second convolution of small pictures: boards keep their squares, icons are halved."""
-    return 1 if min(height, width) < 10 else 2
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int, padding: int, generator: torch.Generator) -> nn.Conv2d:

@@ -65,8 +65,8 @@ KINDS: dict[str, tuple[ObsLeaf, str, int]] = {
     "connect four": (box((6, 7, 2), 0, 1, np.uint8), "image", 128),
     "chess": (box((8, 8, 111), 0, 1, np.uint8), "image", 128),
     "a map of floats": (box((13, 13, 5)), "image", 128),
-    "knights, archers and zombies": (box((27, 5)), "entities", 128),
-    "tokens": (spaces.MultiDiscrete([9] * 12), "tokens", 128),
+    "knights, archers and zombies": (box((27, 5)), "entities", 64),
+    "tokens": (spaces.MultiDiscrete([9] * 12), "tokens", 64),
     "four axes": (box((2, 2, 2, 2)), "as it is", 16),
     "four axes without bounds": (box((2, 2, 2, 2), -math.inf, math.inf), "standardised", 16),
 }
