@@ -69,6 +69,8 @@ def main(arguments: list[str]) -> None:
         about = f"{world.spec.id}: {name}, {command.episodes:,} held-out episodes, seed {command.seed}{against}"
         console.print(about, highlight=False)
         console.print(_table(teams[team], team))
+        if broken := sum(result.faulted for result in results.values()):
+            console.print(f"{broken:,} episodes broke and are left out. {' '.join(world.take_notices()[:1])}", highlight=False)
     if command.json is not None:
         report = {
             "player": name,

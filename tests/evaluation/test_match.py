@@ -187,7 +187,7 @@ def test_an_episode_that_faults_takes_the_others_on_its_seed_with_it() -> None:
 
 
 def test_where_every_episode_faults_there_is_no_result() -> None:
-    with pytest.raises(WorldError, match="world 'contest' faulted in every one of 2 episodes"):
+    with pytest.raises(WorldError, match="all 2 episodes of world 'contest' broke"):
         match(Contest(faults=lambda chosen, seeds: np.ones(len(seeds), bool)), [naming(0), naming(1)], episodes=4)
 
 
