@@ -199,7 +199,9 @@ def test_players_with_one_name_are_told_apart() -> None:
 
 def test_metrics_are_told_by_lineup_and_returns_by_team_too() -> None:
     """The first agent gets 10 more than it names; lineups name their players in the order of the teams."""
-    result = match(Contest(rewards=lambda chosen, seeds: chosen + [10, 0]), [naming(1, "A"), naming(2, "B")], episodes=4)
+    result = match(
+        Contest(rewards=lambda chosen, seeds: chosen + np.array([10, 0])), [naming(1, "A"), naming(2, "B")], episodes=4
+    )
     returns = {team: {name: summary.mean for name, summary in result.team_returns(team).items()} for team in result.spec.teams}
 
     assert sorted(result.lineup_metrics("parity")) == ["A – B", "B – A"]
