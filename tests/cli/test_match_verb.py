@@ -147,6 +147,20 @@ def test_with_one_team_returns_are_compared_seed_by_seed(marl_ppo: Any, trained:
     assert not any(line.startswith("Sides") or "win" in line for line in text)
 
 
+def test_actions_are_sampled_unless_greedy_ones_are_asked_for(marl_ppo: Any, trained: Path) -> None:
+    """Which changes what a trained player does, and not what random does."""
+    rows: dict[str, list[list[str]]] = {}
+    for flags in ((), ("--greedy",)):
+        lines = marl_ppo("match", "waits", "solo", "random", *flags, *FAST).lines
+        begin = next(i for i, line in enumerate(lines) if line.rstrip() == "return")
+        for line in lines[begin + 1 : begin + 3]:
+            name, *cells = line.split()
+            rows.setdefault(name, []).append(cells)
+
+    assert rows["solo"][0] != rows["solo"][1]
+    assert rows["random"][0] == rows["random"][1]
+
+
 def test_with_one_team_all_pairs_are_mixed_teams(marl_ppo: Any, trained: Path, tmp_path: Path) -> None:
     """In waits the two agents do not meet, so that a mixed team has the mean of both players' returns."""
     file = tmp_path / "mixed.json"
