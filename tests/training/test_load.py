@@ -1,8 +1,11 @@
 """A player in a PettingZoo loop plays what it plays inside the platform."""
 
+import importlib
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+import mpe2.simple_tag_v3
 import numpy as np
 import pytest
 
@@ -131,6 +134,46 @@ def test_agents_that_choose_one_by_one_play_the_same_game(trained: Any, case: st
     assert [agent for agent, _ in told] == [agent for agent, _ in played]
     for (_, action), (_, same) in zip(told, played, strict=True):
         np.testing.assert_allclose(action, same, atol=1e-5)
+
+
+def test_a_bot_of_an_installed_env_plays_the_env_itself_as_inside_the_platform(trained: Any) -> None:
+    """mpe2's own tag, without our wrapping: two groups that see and do different things."""
+    name = trained("pettingzoo:mpe2.simple_tag_v3", continuous_actions=True)
+    twin = inside(name, "pettingzoo:mpe2.simple_tag_v3", {"continuous_actions": True}, greedy=True, seed=3)[:100]
+    env, bot = mpe2.simple_tag_v3.parallel_env(continuous_actions=True), load(name)
+    mine: Actions = []
+    for episode in range(4):
+        observations, infos = env.reset(seed=int(stream(3, "eval", 0, episode)) % 2**31)
+        bot.reset()
+        while env.agents:
+            mine.append(bot.act(observations, infos))
+            observations, _, _, _, infos = env.step(mine[-1])
+
+    assert len(mine) == len(twin)
+    for step, same in zip(mine, twin, strict=True):
+        for agent, action in step.items():
+            np.testing.assert_allclose(action, same[agent], atol=1e-6)
+
+
+def test_a_bot_of_an_installed_game_of_turns_finds_its_masks(trained: Any) -> None:
+    """Connect four against itself, until the board is full or somebody wins: an illegal move would end in an error."""
+    name = trained("pettingzoo:pettingzoo.classic.connect_four_v3")
+    env, bot = env_of("pettingzoo.classic.connect_four_v3"), load(name, greedy=False)
+    for seed in range(5):
+        env.reset(seed=seed)
+        bot.reset(seed)
+        for agent in env.agent_iter():
+            observation, _, termination, truncation, info = env.last()
+            over = termination or truncation
+            action = None if over else bot.act_one(agent, observation, info)
+            assert over or observation["action_mask"][action] == 1
+            env.step(action)
+
+
+def env_of(module: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return importlib.import_module(module).env()
 
 
 def test_settings_of_the_training_hold_and_others_may_be_given(trained: Any) -> None:
