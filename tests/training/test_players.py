@@ -1,14 +1,17 @@
 """Which worlds a trained player plays: all whose agents look alike to it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from gymnasium import spaces
 
 from marl_ppo.envs import make_world
+from marl_ppo.envs.world import WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.training.config import PPOConfig, TrainConfig
-from marl_ppo.training.players import find_trained, load_player
+from marl_ppo.training.players import _agents_of, find_trained, load_player
 from marl_ppo.training.run import train
 
 MPE2_SPREAD = "pettingzoo:mpe2.simple_spread_v3"
@@ -48,3 +51,14 @@ def test_a_player_is_refused_where_its_agents_look_different(
 
     with pytest.raises(ConfigError, match=reason):
         load_player(checkpoint, spec, greedy=True)
+
+
+def test_a_player_that_reads_is_refused_where_there_are_other_words() -> None:
+    """Lists of tokens of equal length look alike only where they are made of as many words."""
+
+    def reader(words: int) -> WorldSpec:
+        spec = make_world("bandit").spec
+        return replace(spec, groups=(replace(spec.groups[0], obs={"words": spaces.MultiDiscrete([words] * 8)}),))
+
+    assert _agents_of(reader(5)) == _agents_of(reader(5))
+    assert _agents_of(reader(5)) != _agents_of(reader(6))
