@@ -95,6 +95,8 @@ class Play:
         """number of the episode each copy plays"""
         self.decisions = tuple(np.zeros((world.num_envs, len(g.agents)), np.int64) for g in world.spec.groups)
         """decisions each seat has made in its episode"""
+        self.starting = tuple(np.ones(count.shape, bool) for count in self.decisions)
+        """bool [N, A]: whether a seat's next decision is the first of its stream: of the episode, or since it came back"""
         self.actions: tuple[Array, ...] = tuple(
             np.zeros((world.num_envs, len(g.agents), *g.action_shape), g.action_dtype) for g in world.spec.groups
         )
@@ -111,13 +113,16 @@ class Play:
         """Let every seat whose turn it is choose its action."""
         outputs = self.world.outputs
         decided = [self._decide(part, outputs) for part in self.parts]
-        for count, acting in zip(self.decisions, outputs.acting, strict=True):
+        for count, starting, acting in zip(self.decisions, self.starting, outputs.acting, strict=True):
             count += acting
+            starting &= ~acting
         return decided
 
     def advance(self) -> Outputs:
         """Step the world with what was decided; copies that ended keep their last arrays."""
         outputs = self.world.step(self.actions)
+        for starting, terminated, truncated in zip(self.starting, outputs.terminations, outputs.truncations, strict=True):
+            starting |= terminated | truncated
         for observer in self.observers:
             observer.on_step(outputs)
         if outputs.ended.any():
@@ -142,12 +147,13 @@ class Play:
         """Everything besides the world that the future of this play depends on, by name; the arrays themselves."""
         found: dict[str, Array] = {"episode": self.episode}
         found |= {f"decisions.{g}": count for g, count in enumerate(self.decisions)}
+        found |= {f"starting.{g}": starting for g, starting in enumerate(self.starting)}
         return found | {f"memory.{p}": part.memory.numpy() for p, part in enumerate(self.parts)}
 
     def _reset(self, where: Array) -> None:
         outputs = self.world.reset(self._seeds(self._copies, self.episode), where)
-        for count in self.decisions:
-            count[where] = 0
+        for count, starting in zip(self.decisions, self.starting, strict=True):
+            count[where], starting[where] = 0, True
         for observer in self.observers:
             observer.on_reset(where, outputs)
 
@@ -162,7 +168,8 @@ class Play:
 
         mask = outputs.action_mask[g]
         obs: Obs = {leaf: _take(array, rows) for leaf, array in outputs.obs[g].items()}
-        is_start = _take(self.decisions[g], rows) == 0
+        # A copy: it is looked at after the seats have decided.
+        is_start = _take(self.starting[g], rows).clone()
         memory = part.memory if rows is None else part.memory[rows]
         decision = part.policy.act(
             obs,

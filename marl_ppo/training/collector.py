@@ -113,7 +113,7 @@ class Collector:
         next_values = torch.zeros(experience.mask.size)
         seats = _all_or(next_acting)
         everyone = slice(0, len(next_acting))
-        is_start = np.concatenate([play.decisions[g] == 0 for play in self._plays])
+        is_start = np.concatenate([play.starting[g] for play in self._plays])
         if next_acting.any():
             starts = torch.from_numpy(is_start.reshape(-1))
             values, _ = student.values(store, last, everyone, seats, starts if seats is None else starts[seats])

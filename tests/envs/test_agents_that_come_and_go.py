@@ -7,9 +7,12 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from marl_ppo.agents.scripted import uniform_policy
 from marl_ppo.envs import World
 from marl_ppo.envs.conformance.drive import Driver
 from marl_ppo.envs.pettingzoo import from_env
+from marl_ppo.envs.seeds import stream
+from marl_ppo.play.play import Play
 
 
 class Visitors(ParallelEnv):
@@ -131,6 +134,32 @@ def test_an_agent_may_leave_and_return() -> None:
     told = [step(world) and (world.outputs.terminations[0][0, 1], world.outputs.acting[0][0, 1]) for _ in range(4)]
 
     assert told == [(True, False), (False, True), (True, False), (False, False)]
+
+
+def test_an_agent_that_returns_starts_anew() -> None:
+    """Its first decision since is a start, so that a policy forgets; its noise goes on, and does not repeat itself."""
+    world = visitors("abc", "ac", "abc", "abc", "")
+    play = Play(
+        world,
+        [uniform_policy(world.spec.groups[0])],
+        [np.zeros((1, 3), np.int64)],
+        lambda copies, n: stream(0, "eval", copies, n),
+    )
+    play.start()
+    starts = []
+    for _ in range(4):
+        acting = world.outputs.acting[0][0].copy()
+        (decided,) = play.decide()
+        starts.append(dict(zip(np.flatnonzero(acting).tolist(), decided.is_start.tolist(), strict=True)))
+        play.advance()
+
+    assert starts == [
+        {0: True, 1: True, 2: True},
+        {0: False, 2: False},
+        {0: False, 1: True, 2: False},
+        {0: False, 1: False, 2: False},
+    ]
+    assert play.decisions[0].tolist() == [[4, 3, 4]]
 
 
 def test_an_episode_that_begins_without_agents_is_a_fault() -> None:
