@@ -6,10 +6,9 @@ entities  [entities, features]: self-attention (Vaswani et al. 2017, arXiv:1706.
           entity of zeros is absent
 tokens    a MultiDiscrete: embeddings and places, then as entities
 
-A kind of one's own is registered with `register_encoder`; the one registered last is asked first.
+Kinds that plugins bring are asked first, where the settings name them: `network.encoders`.
 """
 
-import importlib
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 from marl_ppo import plugins
 from marl_ppo.agents.networks import NetworkConfig, linear
 from marl_ppo.envs.world import ObsLeaf
-from marl_ppo.errors import ConfigError
+from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.ppo.normalization import RunningMeanStd
 
 AS_GOOD_AS_UNBOUNDED = 1e6
@@ -45,20 +44,6 @@ class LeafEncoder(Protocol):
     def __call__(self, x: Tensor) -> Tensor:
         """Features of B flattened leaves."""
         ...
-
-
-Accepts = Callable[[ObsLeaf], bool]
-_REGISTRY: dict[str, tuple[Accepts, str]] = {}
-
-
-def register_encoder(name: str, entry_point: str, *, accepts: Accepts) -> None:
-    """Serve the leaves that `accepts` says yes to by "module:callable", called as callable(space, config, generator).
-
-    It makes a LeafEncoder that is an nn.Module. Raises ConfigError when the name is taken.
-    """
-    if name in _REGISTRY:
-        raise ConfigError(f"encoder {name!r} is already registered by {_REGISTRY[name][1]!r}; give yours another name")
-    _REGISTRY[name] = (accepts, entry_point)
 
 
 class Encoder(nn.Module):
@@ -89,17 +74,12 @@ class Encoder(nn.Module):
 
 
 def _leaf_encoder(space: ObsLeaf, config: NetworkConfig, generator: torch.Generator) -> nn.Module:
-    for accepts, entry_point in reversed(_REGISTRY.values()):
-        if accepts(space):
-            module, _, name = entry_point.partition(":")
-            made: nn.Module = getattr(importlib.import_module(module), name)(space, config, generator)
-            return made
-    for entry in plugins.entries(plugins.ENCODERS).values():
-        served = entry.call(space, config, generator)
+    for name in config.encoders:
+        served = _named(name)(space, config, generator)
         if isinstance(served, nn.Module):
             return served
         if served is not None:
-            raise entry.wrong(served, "a torch module, or None")
+            raise ConfigError(f"the encoder {name!r} must give a torch module, or None, got {type(served).__name__}")
     if isinstance(space, spaces.MultiDiscrete):
         return TokenEncoder(space, generator)
     if (shape := picture_shape(space)) is not None:
@@ -107,6 +87,14 @@ def _leaf_encoder(space: ObsLeaf, config: NetworkConfig, generator: torch.Genera
     if len(space.shape) == 2:
         return EntityEncoder(space, generator)
     return _vector_encoder(space, config)
+
+
+def _named(name: str) -> Callable[..., Any]:
+    """An encoder of a plugin. Raises UnknownNameError with the nearest one."""
+    offered = plugins.entries(plugins.ENCODERS)
+    if name not in offered:
+        raise UnknownNameError.near("encoder", name, offered, otherwise="No plugin here brings one of that name.")
+    return offered[name].call
 
 
 def picture_shape(space: spaces.Box) -> tuple[int, int, int] | None:

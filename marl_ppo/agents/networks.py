@@ -30,6 +30,8 @@ class NetworkConfig:
     agent_index: bool = True
     """show the actor its agent's number inside its team, one-hot, so that agents that share weights can differ; a critic
     that runs once per seat is always shown one"""
+    encoders: tuple[str, ...] = ()
+    """of plugins, by name: each is asked in turn whether it serves a part of the obs, before those that are built in"""
     normalize_obs: Literal["auto", "always", "never"] = "auto"
     """standardise vectors by what was seen of them, and scale those with wide bounds; auto: where nothing bounds them"""
     precision: Literal["float32", "bf16"] = "float32"

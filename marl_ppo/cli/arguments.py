@@ -47,8 +47,8 @@ def _without_adapting(arguments: list[str]) -> tuple[list[str], Settings]:
         if not flag.startswith("--") or name not in ADAPTING:
             left.append(word)
             continue
-        found[name] = value or next(words, "")
-        if not found[name]:
+        found[name] = value if "=" in word else next(words, "")
+        if not found[name] or str(found[name]).startswith("--"):
             raise ConfigError(f"{flag} needs a value; `marl-ppo worlds pettingzoo:...` tells what it takes")
     return left, found
 

@@ -70,7 +70,7 @@ def main(arguments: list[str]) -> None:
         console.print(about, highlight=False)
         console.print(_table(teams[team], team))
         if broken := sum(result.faulted for result in results.values()):
-            console.print(f"{broken:,} episodes broke and are left out. {' '.join(world.take_notices()[:1])}", highlight=False)
+            console.print(f"{broken:,} episodes broke and are left out; the last time, {world.last_fault}", highlight=False)
     if command.json is not None:
         report = {
             "player": name,

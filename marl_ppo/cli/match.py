@@ -13,13 +13,14 @@ from rich.table import Table
 
 from marl_ppo.cli.arguments import Settings, make_copies, parse_flags, require_file, require_positive, split_words
 from marl_ppo.cli.report import number, summary_table, write_report
-from marl_ppo.envs.registry import world_settings
+from marl_ppo.envs.registry import is_installed, world_settings
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.cross_play import CrossPlay, cross_play
 from marl_ppo.evaluation.heat_map import draw_heat_map
 from marl_ppo.evaluation.match import MatchResult, Progress, Standing, match
 from marl_ppo.play.seating import Player
+from marl_ppo.training.config_file import preset
 from marl_ppo.training.players import UNTRAINED, find_player, find_trained, trained_config
 
 PICTURE = Path("match.png")
@@ -125,12 +126,14 @@ def _settings_of(world_id: str, names: Sequence[str], settings: Settings) -> tup
     """The world's settings and what to say of them: those of the command, else those the trained players agree on."""
     configs = [trained_config(find_trained(name)) for name in dict.fromkeys(names) if name not in UNTRAINED]
     trained = [dict(config.world_config) for config in configs if config.world == world_id]
-    if settings or not any(trained):
-        return settings, ""
+    # What is shipped for an installed env often says who plays with whom.
+    shipped = preset(world_id).world_config if is_installed(world_id) else {}
+    if not any(trained):
+        return {**shipped, **settings}, ""
     if any(config != trained[0] for config in trained):
-        return {}, "Players were trained with different settings; the world's own are used."
+        return {**shipped, **settings}, "Players were trained with different settings; the world's own are used."
     written = " ".join(f"{name}={value}" for name, value in trained[0].items())
-    return trained[0], f"Played with the settings of the trained players: {written}."
+    return {**trained[0], **settings}, f"Played with the settings of the trained players: {written}."
 
 
 def _find_players(names: Sequence[str], world: World, greedy: bool) -> list[Player]:

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from marl_ppo import plugins
 from marl_ppo.cli.arguments import split_words
-from marl_ppo.envs.pettingzoo.wrapping import WRAPPERS
 from marl_ppo.envs.registry import is_installed, make_world, registered_worlds, world_settings
 from marl_ppo.errors import ConfigError
 from marl_ppo.training.config_file import preset
@@ -53,6 +52,8 @@ def main(arguments: list[str]) -> None:
     for text in world.take_notices():
         console.print(f"  {text}")
     if foreign:
+        from marl_ppo.envs.pettingzoo.wrapping import WRAPPERS
+
         console.print(f"  settings: whatever the env takes, as name=value; now {given_settings or 'none'}", highlight=False)
         console.print(
             "  how it is read: --groups PATTERNS (who shares a policy), --teams PATTERNS (who wins together), "

@@ -95,6 +95,7 @@ def evaluate(
     if episodes < 1:
         raise ConfigError(f"episodes must be at least 1, got {episodes}")
     num_envs = world.num_envs
+    world.needs_state = False  # there is no critic here
     seating = seat_players(world.spec, num_envs, lineup)
     log = EpisodeLog(world.spec, num_envs)
 
@@ -115,11 +116,11 @@ def evaluate(
             rounds += ended
             on_progress(int(np.minimum(rounds, wanted).sum()))
         play.reset_ended()
-    if not any(len(taken) for _, taken in finished):
-        raise WorldError(f"all {episodes} episodes of world {world.spec.id!r} broke; {' '.join(world.take_notices()[:1])}")
     number = np.concatenate([numbers for numbers, _ in finished])
     order = np.argsort(number)
     order = order[number[order] < episodes]
+    if not len(order):
+        raise WorldError(f"all {episodes} episodes of world {world.spec.id!r} broke; the last time, {world.last_fault}")
 
     def in_order(field: Callable[[Episodes], Array]) -> Array:
         return np.asarray(np.concatenate([field(taken) for _, taken in finished])[order])

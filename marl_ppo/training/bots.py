@@ -45,6 +45,23 @@ def save_bot(
     writing = bots / f".writing-{name}"
     shutil.rmtree(writing, ignore_errors=True)
     copy_player(checkpoint, writing)
+    try:
+        return _measure_and_move(checkpoint, config, name, writing, bots, command, episodes, licence)
+    except BaseException:
+        shutil.rmtree(writing, ignore_errors=True)
+        raise
+
+
+def _measure_and_move(
+    checkpoint: Path,
+    config: TrainConfig,
+    name: str,
+    writing: Path,
+    bots: Path,
+    command: str,
+    episodes: int,
+    licence: str | None,
+) -> Path:
     world = world_from(config, copies_for(config.world, episodes))
     try:
         spec = world.spec

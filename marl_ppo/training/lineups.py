@@ -2,7 +2,7 @@
 
 from marl_ppo.envs.registry import is_installed
 from marl_ppo.envs.world import WorldSpec
-from marl_ppo.errors import ConfigError, MarlPPOError
+from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.play.seating import Player, playable_teams
 from marl_ppo.training.players import UNTRAINED, find_player
 
@@ -23,7 +23,7 @@ def variants(name: str, spec: WorldSpec) -> list[tuple[str, Player]]:
     for anchor in ("random", "scripted"):
         try:
             found.append((anchor, find_player(anchor, spec, greedy=True)))
-        except MarlPPOError:  # no script, or none for so many agents; no random play in an unbounded space
+        except (UnknownNameError, ConfigError):  # no script, or none for so many agents; no random play in an unbounded space
             continue
     return found
 
@@ -44,6 +44,6 @@ def opponent(wanted: str | None, spec: WorldSpec, name: str) -> Player:
         return find_player(wanted, spec)
     try:
         return find_player("scripted", spec)
-    except MarlPPOError:
+    except (UnknownNameError, ConfigError):
         player = find_player(name, spec)
         return player if playable_teams(spec, player) == list(spec.teams) else find_player("random", spec)

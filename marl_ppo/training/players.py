@@ -20,7 +20,7 @@ from marl_ppo.play.seating import Player
 from marl_ppo.training.cards import CARD, read_card
 from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, read_meta
 from marl_ppo.training.config import TrainConfig
-from marl_ppo.training.config_file import load_config, save_config
+from marl_ppo.training.config_file import load_config, preset, save_config
 from marl_ppo.training.setup import learning_agents, make_policies, spec_of
 from marl_ppo.workspace import known_bots, places
 
@@ -55,7 +55,8 @@ def played_world(player: str, world: str | None, settings: Mapping[str, Any]) ->
     if player in UNTRAINED:
         if world is None:
             raise ConfigError(f"say which world {player!r} plays, with --world")
-        return world, dict(settings)
+        # What is shipped for an installed env often says who plays with whom.
+        return world, {**(preset(world).world_config if is_installed(world) else {}), **settings}
     config = trained_config(find_trained(player))
     if world is not None and world != config.world:
         return world, dict(settings)
@@ -196,9 +197,9 @@ def _agents_of(spec: WorldSpec) -> dict[str, str]:
     }
 
 
-def _look(space: ObsLeaf) -> tuple[int, ...] | str:
-    """What has to be equal about a leaf: the shape of numbers; of tokens also which ones there are."""
-    return str(space) if isinstance(space, spaces.MultiDiscrete) else space.shape
+def _look(space: ObsLeaf) -> str:
+    """What has to be equal about a leaf: the shape and kind of numbers; of tokens which ones there are."""
+    return str(space) if isinstance(space, spaces.MultiDiscrete) else f"{space.shape} {space.dtype}"
 
 
 def _shape(weights: Mapping[str, Tensor], key: str) -> torch.Size | None:

@@ -1,5 +1,6 @@
 """From a config to the parts of a training run: worlds in shards, policies, learners, the collector."""
 
+import re
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from marl_ppo.agents.policy import Policy
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, Group, World, WorldSpec
-from marl_ppo.errors import ConfigError
+from marl_ppo.errors import ConfigError, WorldError
 from marl_ppo.play.episodes import EpisodeLog
 from marl_ppo.play.play import Play
 from marl_ppo.play.seating import Player, seat_players
@@ -55,6 +56,8 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
     shards = [slice(int(a), int(b)) for a, b in pairwise(ends)]
     worlds = [world_from(config, size) for size in sizes]
     spec = worlds[0].spec
+    if any(world.spec != spec for world in worlds):
+        raise WorldError(f"world {spec.id!r} is another one each time it is made; train it with threads=1")
     policies = make_policies(spec, config)
     learning = learning_agents(spec, config)
 
@@ -120,6 +123,8 @@ def make_policies(spec: WorldSpec, config: TrainConfig) -> dict[str, ActorCritic
     policies = {}
     for place, name in enumerate(dict.fromkeys(learning_agents(spec, config).values())):
         generator = torch.Generator().manual_seed(int(stream(config.seed, "weights", place)) >> 1)
+        if not re.fullmatch(r"\w[\w.+-]*", name):  # it names a folder of every checkpoint
+            raise ConfigError(f"a policy cannot be called {name!r}; give its group another name, with --groups NAME=PATTERN")
         group = _group_of(spec, name)
         critic = find_part(plugins.CRITICS, config.critic)
         policy = ActorCritic(spec, group, config.critic_input, config.network, generator, critic)

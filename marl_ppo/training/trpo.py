@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from marl_ppo.agents.actor_critic import Actor, ActorCritic
 from marl_ppo.ppo.losses import is_clipped
@@ -156,7 +157,8 @@ class _Rollout:
             self._old, _ = actor(*self._inputs)
 
     def look(self) -> _Look:
-        params, _ = self._actor(*self._inputs)
+        with sdpa_kernel(SDPBackend.MATH):  # the fast kernels of attention have no second derivative
+            params, _ = self._actor(*self._inputs)
         head = self._actor.head
         logprob, entropy = head.logprob_entropy(params, self._actions, self._mask)
         kl = head.kl(self._old, params, self._mask)

@@ -1,7 +1,7 @@
 """Encoders: which one a leaf's space asks for, what each is sensitive to, and what it must not care about."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,11 @@ import torch
 from gymnasium import spaces
 from torch import Tensor, nn
 
-from marl_ppo.agents import encoders
 from marl_ppo.agents.actor_critic import ActorCritic
-from marl_ppo.agents.encoders import Encoder, EntityEncoder, ImageEncoder, TokenEncoder, register_encoder
+from marl_ppo.agents.encoders import Encoder, EntityEncoder, ImageEncoder, TokenEncoder
 from marl_ppo.agents.networks import NetworkConfig
 from marl_ppo.agents.observations import flat_obs, joint_obs
 from marl_ppo.envs.world import Group, ObsLeaf, WorldSpec
-from marl_ppo.errors import ConfigError
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -392,39 +390,3 @@ def test_the_zeros_of_the_dead_are_not_taken_in() -> None:
 
     assert statistics.count == 50 + 10 + 50
     torch.testing.assert_close(statistics.mean.float(), torch.full((2,), 10.0), rtol=0, atol=0.3)
-
-
-class Parity(nn.Module):
-    """A plugin's encoder: how many of a leaf's bits are set, even or odd."""
-
-    def __init__(self, space: ObsLeaf, config: NetworkConfig, generator: torch.Generator) -> None:
-        super().__init__()
-        self.size = 1
-
-    def forward(self, x: Tensor) -> Tensor:
-        assert x.dim() == 2
-        return x.sum(-1, keepdim=True) % 2
-
-
-@pytest.fixture
-def parity(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(encoders, "_REGISTRY", {})
-    register_encoder("parity", f"{__name__}:Parity", accepts=lambda space: space.shape == (5,))
-    return
-
-
-@pytest.mark.usefixtures("parity")
-def test_a_registered_kind_serves_the_leaves_it_accepts_and_no_others() -> None:
-    """It is given rows of two axes, however many there are."""
-    bits = torch.tensor([[1, 1, 0, 0, 0], [1, 0, 0, 0, 0]])
-
-    assert encoder(box((5,)))(bits).tolist() == [[0.0], [1.0]]
-    assert encoder(box((5,)))(bits.expand(3, 2, 5)).shape == (3, 2, 1)
-    assert not encoder(box((5,))).is_identity
-    assert encoder(box((4,))).is_identity
-
-
-@pytest.mark.usefixtures("parity")
-def test_a_kind_is_registered_once() -> None:
-    with pytest.raises(ConfigError, match=r"'parity' is already registered.*Parity"):
-        register_encoder("parity", "elsewhere:Parity", accepts=lambda space: True)

@@ -85,3 +85,17 @@ def test_a_team_may_hold_several_groups_and_a_group_several_teams() -> None:
 @pytest.mark.parametrize(("agent", "name"), [("agent_0", "agent"), ("piston12", "piston"), ("a_b_3", "a_b"), ("7", "7")])
 def test_an_id_without_its_number(agent: str, name: str) -> None:
     assert stem(agent) == name
+
+
+def test_no_agent_is_lost_where_names_are_alike() -> None:
+    """Two kinds called q_1: one by what its ids have in common, one by the id of its only agent."""
+    pairs = {"q_1": ("a", "x"), "q_2": ("b", "x"), "q_1_0": ("c", "x"), "q_1_1": ("c", "x")}
+    found = groups_of(list(pairs), pairs, None)
+
+    assert sorted(agent for members in found.values() for agent in members) == sorted(pairs)
+
+
+def test_a_name_with_a_path_in_it_is_refused() -> None:
+    """Groups name the folders of a checkpoint."""
+    with pytest.raises(ConfigError, match=r"a name must be letters, digits and any of _ \. -, got '\.\./up'"):
+        groups_of(["a"], {"a": ("o", "x")}, "../up=*")

@@ -373,3 +373,37 @@ def test_a_name_without_an_env_behind_it_says_what_is_missing(world_id: str) -> 
 def test_an_argument_the_env_does_not_take_is_refused_with_its_own_words() -> None:
     with pytest.raises(ConfigError, match=r"cannot be made with {'wheels': 4}: .*unexpected keyword argument 'wheels'"):
         make_world(SPREAD, wheels=4)
+
+
+@pytest.mark.parametrize("world_id", ["pettingzoo:os:system", "pettingzoo:subprocess:run", "pettingzoo:json:JSONDecoder"])
+def test_nothing_is_called_but_what_makes_envs(world_id: str) -> None:
+    """An id and its arguments may come from a stranger's file: a bot's config, say."""
+    with pytest.raises(ConfigError, match="must name a class of envs, or a function called parallel_env, env, raw_env"):
+        make_world(world_id, command="exit 1", args="false")
+
+
+def test_an_env_that_cannot_begin_from_a_seed_begins_from_another_one() -> None:
+    class Picky(Leavers):
+        def reset(self, seed: int | None = None, options: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+            if seed == 57:
+                raise RuntimeError("no level 57")
+            return super().reset(seed)
+
+    world = from_env(Picky, num_envs=1)
+    world.reset(keys(57))
+
+    assert envs_of(world)[0].seeds == [57 + 7919]
+    assert world.last_fault.startswith("copy 0 broke at a reset (RuntimeError: no level 57")
+
+
+def test_what_an_env_pays_the_dead_does_not_count() -> None:
+    class Generous(Leavers):
+        def step(self, actions: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+            told = super().step(actions)
+            return (told[0], dict.fromkeys(self.possible_agents, 1.0), *told[2:])
+
+    world = from_env(lambda: Generous({1: {"a_1": "terminated"}}), num_envs=1)
+    world.reset(keys(0))
+    paid = [world.step(actions(0, 0, 0)).rewards[0].tolist() for _ in range(2)]
+
+    assert paid == [[[1, 1, 1]], [[1, 0, 1]]]

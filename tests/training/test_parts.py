@@ -96,8 +96,12 @@ def test_a_critic_is_another_network(small: Any) -> None:
 
 
 def test_an_encoder_serves_the_spaces_it_wants_and_no_others(small: Any) -> None:
-    """waits shows 5 numbers, staggered 4: only the latter are hidden by the plugin."""
-    with Trainer(small("staggered")) as blind, Trainer(small("waits")) as seeing:
+    """waits shows 5 numbers, staggered 4: only the latter are hidden by the plugin, and only where it is named."""
+    network = {"encoders": ("sees_nothing",)}
+    with Trainer(small("staggered")) as plain:
+        assert plain.setup.students["players"].policy.actor.encoder.size == 4
+        assert "some_parts" not in sys.modules
+    with Trainer(small("staggered", network=network)) as blind, Trainer(small("waits", network=network)) as seeing:
         sizes = [trainer.setup.students["players"].policy.actor.encoder.size for trainer in (blind, seeing)]
         shown = [next(iter(trainer.setup.spec.groups[0].obs.values())).shape for trainer in (blind, seeing)]
 
@@ -115,6 +119,11 @@ def test_what_the_hand_derived_update_cannot_do_is_said(small: Any) -> None:
 def test_an_unknown_part_is_refused_before_anything_runs(small: Any) -> None:
     with pytest.raises(UnknownNameError, match=r"No surrogate is called 'standstil'. Did you mean 'standstill'\?"):
         Trainer(small("bandit", ppo={"surrogate": "standstil"}))
+
+
+def test_an_unknown_encoder_is_refused(small: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"No encoder is called 'sees_nothin'. Did you mean 'sees_nothing'\?"):
+        Trainer(small("waits", network={"encoders": ("sees_nothin",)}))
 
 
 def test_a_part_that_raises_is_named_with_its_traceback(small: Any) -> None:

@@ -8,7 +8,9 @@ endings    an agent that leaves `agents` terminates or is truncated as the env s
 waiting    an agent that is shown nothing at a step does not act; it keeps the obs that it was shown last
 state      `env.state()` where the env declares a `state_space` of up to STATE_LIMIT numbers
 seeds      an episode starts with `env.reset(seed=int(seed % 2**31))`: many envs take no larger seed. So few numbers
-           that now and then a held-out episode is one met in training
+           that now and then a held-out episode is one met in training. Where an env cannot begin from a seed, another
+           one that follows from it stands in
+rewards    those of an agent that was there before the step; what an env pays the dead does not count
 actions    continuous ones are clipped to the action space, since envs differ in what they do outside it
 faults     an env that raises, or gives obs, rewards or a state that are not finite or of another shape than declared, is
            `faulted`: the episode is over, and the next one is played by a new env, FAULTS_IN_A_ROW times at most
@@ -17,6 +19,7 @@ There is no snapshot and no re-simulation: what an env keeps to itself cannot be
 """
 
 import contextlib
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -31,6 +34,8 @@ from marl_ppo.envs.world import Array, Outputs, World, WorldSpec
 from marl_ppo.errors import ConfigError, MarlPPOError, WorldError
 
 SEED_RANGE = 2**31
+NEXT_SEED = 7919
+"""from a seed that an env cannot begin from to the one that stands in"""
 FAULTS_IN_A_ROW = 10
 """so many episodes of one copy may break one after the other before the world gives up"""
 
@@ -120,17 +125,18 @@ class EnvWorld(World):
 
     def close(self) -> None:
         for driver in self._drivers:
-            driver.close()
+            with contextlib.suppress(Exception):  # what it has to say no longer matters
+                driver.close()
 
     def _reset(self, where: Array) -> None:
         for n in np.flatnonzero(where).tolist():
-            while True:
+            for attempt in itertools.count():
                 self._forget(n)
                 try:
                     if self._broken[n]:
                         self._drivers[n] = self._make()
                         self._broken[n] = False
-                    self._write(n, self._drivers[n].reset(int(self.seeds[n]) % SEED_RANGE))
+                    self._write(n, self._drivers[n].reset((int(self.seeds[n]) + attempt * NEXT_SEED) % SEED_RANGE))
                     if self._now.ended[n]:
                         raise ValueError("an episode that begins without agents")
                     self._require_finite(n)
@@ -187,6 +193,7 @@ class EnvWorld(World):
         for g, group in enumerate(self.spec.groups):
             codec, obs = self.reading.observations[g], now.obs[g]
             present, alive, acting, rewards = self._present[g], now.alive[g], now.acting[g], now.rewards[g]
+            before = self._before[g]
             for a, agent in enumerate(group.agents):
                 is_present = agent in told.present
                 left = bool(present[n, a]) and not is_present
@@ -202,7 +209,7 @@ class EnvWorld(World):
                 present[n, a] = is_present
                 alive[n, a] = is_alive
                 acting[n, a] = is_acting = is_present and shown
-                rewards[n, a] = self._reward(told.rewards[agent]) if agent in told.rewards else 0.0
+                rewards[n, a] = self._reward(told.rewards[agent]) if before[n, a] and agent in told.rewards else 0.0
                 now.terminations[g][n, a] = left and not truncated
                 now.truncations[g][n, a] = truncated
                 if group.masked:
@@ -280,6 +287,7 @@ class EnvWorld(World):
             raise WorldError(
                 f"world {self.spec.id!r}: {what}, for the {self._in_a_row[n]}th time in a row; the env has to be mended"
             ) from error
+        self.last_fault = what
         self._notices.append(f"{what}; its episode is left out, and a new env takes its place")
         with contextlib.suppress(Exception):
             self._drivers[n].close()
@@ -309,5 +317,6 @@ def _bounds(space: Any) -> tuple[Array, Array]:
     low, high = np.minimum(space.low, 0), np.maximum(space.high, 0)
     if space.dtype == np.uint8:
         return low, high
-    slack = 1e-6 * np.maximum(1, np.abs(np.where(np.isfinite(space.high - space.low), space.high - space.low, 1)))
+    width = space.high.astype(np.float64) - space.low
+    slack = 1e-6 * np.clip(np.where(np.isfinite(width), width, 1), 1, 1e6)
     return low - slack, high + slack

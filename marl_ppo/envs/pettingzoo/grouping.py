@@ -35,7 +35,12 @@ def groups_of(agents: Sequence[str], spaces: Mapping[str, Spaces], patterns: str
         else:
             kinds.append((spaces[agent], [agent]))
     names = [_common_name(members) for _, members in kinds]
-    return {name if names.count(name) == 1 else members[0]: members for name, (_, members) in zip(names, kinds, strict=True)}
+    taken: dict[str, list[str]] = {}
+    for name, (_, members) in zip(names, kinds, strict=True):
+        free = (name, members[0], *(f"{name}-{number}" for number in range(2, len(kinds) + 2)))
+        choices = free if names.count(name) == 1 else free[1:]
+        taken[next(choice for choice in choices if choice not in taken)] = members
+    return taken
 
 
 def teams_of(agents: Sequence[str], patterns: str | None, *, by_name: bool) -> dict[str, list[str]]:
@@ -69,7 +74,10 @@ def _matched(what: str, agents: Sequence[str], patterns: str) -> dict[str, list[
             raise ConfigError(
                 f"{what}: the pattern {globs!r} matches no agent that is left; there are {', '.join(left) or 'none'}"
             )
-        found.setdefault(name or globs.rstrip("*_") or "all", []).extend(members)
+        name = name or globs.rstrip("*_") or "all"
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise ConfigError(f"{what}: a name must be letters, digits and any of _ . -, got {name!r}; write NAME={globs}")
+        found.setdefault(name, []).extend(members)
         left = [agent for agent in left if agent not in members]
     if left:
         raise ConfigError(

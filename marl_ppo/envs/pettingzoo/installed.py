@@ -1,21 +1,27 @@
 """Envs that are installed, by id: `pettingzoo:mpe2.simple_spread_v3`, `gymnasium:CartPole-v1`.
 
 `pettingzoo:MODULE` names a module with a `parallel_env`, or with an `env` where it has the AEC form alone;
-`pettingzoo:MODULE:CALLABLE` anything that makes an env, such as `pettingzoo:shimmy:OpenSpielCompatibilityV0`.
+`pettingzoo:MODULE:NAME` names a class of envs, such as `pettingzoo:shimmy:OpenSpielCompatibilityV0`, or one of MAKERS.
+Nothing else is called: an id and its arguments may come from the file of a stranger.
 Arguments other than ADAPTING go to whatever makes the env.
 """
 
 import importlib
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import gymnasium
+from pettingzoo import AECEnv, ParallelEnv
 
 from marl_ppo.envs.pettingzoo.adapter import from_env
 from marl_ppo.envs.registry import GYMNASIUM_PREFIX, PETTINGZOO_PREFIX
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError, MarlPPOError, UnknownNameError
+
+MAKERS = ("parallel_env", "env", "raw_env")
+"""functions that make an env, by PettingZoo's custom"""
 
 
 def installed_env(
@@ -32,6 +38,8 @@ def installed_env(
 
     Raises UnknownNameError where nothing of the name is installed, ConfigError where the env refuses its arguments.
     """
+    groups, teams = (None if patterns is None else str(patterns) for patterns in (groups, teams))
+    wrap = str(wrap or "")
     make = _gymnasium_maker(world_id) if world_id.startswith(GYMNASIUM_PREFIX) else _pettingzoo_maker(world_id)
     adapting = {"groups": groups, "teams": teams, "wrap": wrap or None, "reward_weights": reward_weights}
 
@@ -73,9 +81,19 @@ def _pettingzoo_maker(world_id: str) -> Callable[..., Any]:
         ) from error
     for candidate in (attribute,) if attribute else ("parallel_env", "env"):
         if hasattr(module, candidate):
-            return getattr(module, candidate)
+            return _maker(world_id, candidate, getattr(module, candidate))
     wanted = repr(attribute) if attribute else "`parallel_env` or `env`"
     raise UnknownNameError(f"{world_id!r} must name a module with a {wanted}; {name} has none")
+
+
+def _maker(world_id: str, name: str, found: Any) -> Callable[..., Any]:
+    """`found`, if it makes envs. Raises ConfigError for a callable that might do anything."""
+    if name in MAKERS or (inspect.isclass(found) and issubclass(found, AECEnv | ParallelEnv | gymnasium.Env)):
+        return found
+    raise ConfigError(
+        f"{world_id!r} must name a class of envs, or a function called {', '.join(MAKERS)}, got {found!r}; "
+        "marl_ppo.envs.pettingzoo.from_env takes any function that makes an env"
+    )
 
 
 def _gymnasium_maker(world_id: str) -> Callable[..., Any]:

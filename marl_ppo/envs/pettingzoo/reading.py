@@ -1,5 +1,6 @@
 """How an env is read: which agents make a group or a team, and what becomes of their observations and actions."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from marl_ppo.envs.world import Array, Group
 
 STATE_LIMIT = 4096
 """numbers a state may have; a picture of the whole field is no input for a plain network"""
+PROBES = 5
+"""seeds an env is started from to see whether its infos hold masks"""
 
 
 class Reading:
@@ -58,7 +61,11 @@ class Reading:
         legal = np.ones(self.groups[g].mask_size, bool)
         if self.groups[g].masked:
             legal[:] = self.legal(g, observation, info)
-        return {leaf: array[0, 0] for leaf, array in shown.items()}, legal
+        seen = {leaf: array[0, 0] for leaf, array in shown.items()}
+        for leaf, space in self.groups[g].obs.items():
+            if isinstance(space, spaces.MultiDiscrete):
+                seen[leaf] = np.clip(seen[leaf], 0, space.nvec - 1)
+        return seen, legal
 
     def act(self, agent: str, action: Any) -> Any:
         """An agent's action in the form that its env takes."""
@@ -71,12 +78,13 @@ class Reading:
         """The mask inside an agent's observation, else in its info: bool [K], or True where neither has one."""
         if self.observations[group].masked:
             return self.actions[group].mask(observation[MASK])
-        return self.actions[group].mask(info[MASK]) if MASK in info else True
+        mask = info.get(MASK)
+        return True if mask is None else self.actions[group].mask(mask)
 
 
 def _first_infos(driver: Driver) -> Mapping[str, Mapping[str, Any]]:
     """What the agents are told beside their obs at the start of an episode: some envs tell their masks there."""
-    try:
-        return driver.reset(0).infos
-    except Exception:  # a fault, which the first real reset will meet and name
-        return {}
+    for seed in range(PROBES):
+        with contextlib.suppress(Exception):  # some envs cannot begin from some seed
+            return driver.reset(seed).infos
+    return {}  # nor from any other, it seems: the first episode will say so
