@@ -34,7 +34,7 @@ class Case:
 CASES = (
     Case("spread", "pettingzoo:mpe2.simple_spread_v3", "--episodes 500"),
     Case("speaker", "pettingzoo:mpe2.simple_speaker_listener_v4", "--episodes 500"),
-    Case("tag", "pettingzoo:mpe2.simple_tag_v3 continuous_actions=true", "--against random --episodes 300"),
+    Case("tag", "pettingzoo:mpe2.simple_tag_v3 continuous_actions=true", "--episodes 300"),
     Case("combined_arms", "pettingzoo:magent2.environments.combined_arms_v6", "--against random --episodes 12"),
     Case("kaz", "pettingzoo:pettingzoo.butterfly.knights_archers_zombies_v11", "--episodes 100"),
     Case("multiwalker", "pettingzoo:pettingzoo.sisl.multiwalker_v9", "--episodes 50"),
@@ -68,12 +68,13 @@ def main() -> None:
 HEAD = """# Other people's envs, trained by shipped settings
 
 By `python benchmarks/other_envs.py`: `marl-ppo train COMMAND` with seed 0 and nothing else said, then `marl-ppo evaluate` on
-held-out episodes. Return is the mean per agent with its 95 % interval, of the trained player (most probable actions) and of
-random play in its place, against the same others: random play, or always rock in `rps_v2`. Steps count all copies; seconds
-are those of a busy two-core machine.
+held-out episodes. Return is the mean per agent with its 95 % interval: of the trained player, taking its most probable actions
+or sampling them, and of random play in its place. Who plays the other team stays the same: random play in the games for two
+and in `combined_arms`, the trained player in `simple_tag`, always rock in `rps_v2`. Steps count all copies; seconds are those
+of two cores that many things ran on at once.
 
-| command | sees → does | steps, seconds | team | trained | random |
-| --- | --- | ---: | --- | ---: | ---: |
+| command | sees → does | steps, seconds | team | most probable | sampled | random |
+| --- | --- | ---: | --- | ---: | ---: | ---: |
 """
 
 
@@ -88,7 +89,7 @@ def table_rows(case: Case, result: dict[str, Any]) -> list[str]:
     spaces = "; ".join(dict.fromkeys(in_words(group) for group in world.spec.groups))
     rows = []
     for place, (team, report) in enumerate(result["teams"].items()):
-        figures = [figure(report["players"][player][f"return/{team}"]) for player in ("greedy", "random")]
+        figures = [figure(report["players"][player][f"return/{team}"]) for player in ("greedy", "stochastic", "random")]
         about = (f"`{case.world}`", spaces, f"{summary['steps']:,}, {summary['seconds']:.0f}") if not place else ("", "", "")
         rows.append("| " + " | ".join([*about, team, *figures]) + " |")
     return rows

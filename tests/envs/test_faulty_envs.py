@@ -307,5 +307,7 @@ def test_episodes_that_break_are_counted_and_left_out_of_an_evaluation(how: str)
 
 
 def test_an_evaluation_of_which_nothing_is_left_says_so() -> None:
-    with pytest.raises(WorldError, match=r"all 4 episodes of world 'pettingzoo:brittle_v1' broke; the last time, copy \d broke at a step"):
+    with pytest.raises(
+        WorldError, match=r"all 4 episodes of world 'pettingzoo:brittle_v1' broke; the last time, copy \d broke at a step"
+    ):
         evaluated("raises", lambda seed, tick: tick == 2, episodes=4)

@@ -12,6 +12,7 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 from torch import Tensor
 
+from marl_ppo.envs import registry
 from marl_ppo.envs.pettingzoo import from_env
 from marl_ppo.training import setup
 from marl_ppo.training.batch import Batch
@@ -70,6 +71,9 @@ class Clock(ParallelEnv):
 @pytest.fixture
 def play_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[Ending], None]:
     """Let runs be played in Clocks that end as is said."""
+
+    entry = registry.Registration(id="clock", entry_point="made:in_the_test", description="")
+    monkeypatch.setitem(registry._REGISTRY, "clock", entry)
 
     def use(ending: Ending) -> None:
         monkeypatch.setattr(setup, "make_world", lambda world, num_envs: from_env(lambda: Clock(ending), num_envs=num_envs))
