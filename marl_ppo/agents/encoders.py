@@ -11,7 +11,7 @@ Kinds that plugins bring are asked first, where the settings name them: `network
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,16 +34,6 @@ SCREEN_PLAN = ((32, 8, 4, 0), (64, 4, 2, 0), (64, 3, 1, 0))
 """(filters, kernel, stride, padding) of the convolutions that screens go through"""
 ENTITY_WIDTH = 32
 """numbers that an entity or a token is, while it is looked at"""
-
-
-class LeafEncoder(Protocol):
-    """A module [B, numbers of the leaf] → [B, size]."""
-
-    size: int
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Features of B flattened leaves."""
-        ...
 
 
 class Encoder(nn.Module):

@@ -215,12 +215,12 @@ class World(ABC):
     outputs: Outputs
     seeds: Array
     """uint64 [N]: the seed of the episode each copy plays; all of an episode's randomness comes from it"""
+    params: Array
+    """float64 [N, P]: the params latched at each copy's reset, in the order of `spec.params`"""
     needs_state: bool = True
     """whether `outputs.state` will be read; a world to which state is costly need not write it where it will not"""
     last_fault: str = ""
     """what broke last, in words; empty as long as nothing did"""
-    params: Array
-    """float64 [N, P]: the params latched at each copy's reset, in the order of `spec.params`"""
 
     def __init__(self, spec: WorldSpec, num_envs: int) -> None:
         if num_envs < 1:

@@ -95,7 +95,6 @@ def evaluate(
     if episodes < 1:
         raise ConfigError(f"episodes must be at least 1, got {episodes}")
     num_envs = world.num_envs
-    world.needs_state = False  # there is no critic here
     seating = seat_players(world.spec, num_envs, lineup)
     log = EpisodeLog(world.spec, num_envs)
 
@@ -103,19 +102,11 @@ def evaluate(
         return stream(seed, purpose, 0, copies + num_envs * rounds)
 
     play = Play(world, seating.policies, seating.seats, seeds, greedy=seating.greedy, observers=[log])
-    play.start()
-    rounds = np.zeros(num_envs, np.int64)
-    finished: list[tuple[Array, Episodes]] = []
-    wanted = -(-(episodes - np.arange(num_envs)) // num_envs)  # rounds each copy owes
-    while (rounds < wanted).any():
-        play.decide()
-        ended = play.advance().ended
-        if ended.any():
-            taken = log.take()
-            finished.append((taken.copies + num_envs * rounds[taken.copies], taken))
-            rounds += ended
-            on_progress(int(np.minimum(rounds, wanted).sum()))
-        play.reset_ended()
+    needed, world.needs_state = world.needs_state, False  # there is no critic here
+    try:
+        finished = _finished(play, log, episodes, on_progress)
+    finally:
+        world.needs_state = needed
     number = np.concatenate([numbers for numbers, _ in finished])
     order = np.argsort(number)
     order = order[number[order] < episodes]
@@ -136,6 +127,25 @@ def evaluate(
         metrics={name: in_order(_metric(name)) for name in world.spec.metrics},
         outcomes=in_order(lambda taken: taken.outcomes),
     )
+
+
+def _finished(play: Play, log: EpisodeLog, episodes: int, on_progress: Callable[[int], Any]) -> list[tuple[Array, Episodes]]:
+    """Play until each copy has had its share; (numbers in the stream, episodes) as they ended, surplus ones among them."""
+    num_envs = play.world.num_envs
+    play.start()
+    rounds = np.zeros(num_envs, np.int64)
+    finished: list[tuple[Array, Episodes]] = []
+    wanted = -(-(episodes - np.arange(num_envs)) // num_envs)  # rounds each copy owes
+    while (rounds < wanted).any():
+        play.decide()
+        ended = play.advance().ended
+        if ended.any():
+            taken = log.take()
+            finished.append((taken.copies + num_envs * rounds[taken.copies], taken))
+            rounds += ended
+            on_progress(int(np.minimum(rounds, wanted).sum()))
+        play.reset_ended()
+    return finished
 
 
 def evaluate_paired(

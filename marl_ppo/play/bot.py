@@ -152,7 +152,12 @@ class Bot:
         self, group: Group, agent: str, observations: Mapping[str, Any], infos: Mapping[str, Mapping[str, Any]]
     ) -> tuple[dict[str, Array], Array]:
         """What an agent sees, by leaf, and its mask, empty where nothing is ever masked."""
-        leaves, mask = self._read(agent, observations[agent], infos.get(agent, {}))
+        try:
+            leaves, mask = self._read(agent, observations[agent], infos.get(agent, {}))
+        except (ValueError, LookupError, TypeError) as error:  # of another form than the env's that it was trained on
+            raise ConfigError(
+                f"what {agent!r} is shown cannot be read as in world {self._spec.id!r} {dict(self._spec.config)}: {error}"
+            ) from error
         if leaves.keys() != group.obs.keys():
             raise ConfigError(f"{agent!r} sees {sorted(group.obs)} in world {self._spec.id!r}, got {sorted(leaves)}")
         found = {}

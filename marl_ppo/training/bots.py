@@ -13,7 +13,7 @@ from marl_ppo.envs.world import WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.play.seating import Player, playable_teams
-from marl_ppo.training.cards import Card, weights_hash, write_card
+from marl_ppo.training.cards import Card, content_hash, write_card
 from marl_ppo.training.checkpoint import read_meta
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.lineups import copies_for, opponent, variants
@@ -32,36 +32,37 @@ def check_bot_name(name: str) -> None:
         raise ConfigError(f"{name!r} is a player that there is already; choose another name to save the bot as")
 
 
-def save_bot(
-    run: str, name: str, *, command: str, episodes: int = EPISODES, licence: str | None = None, bots: Path = BOTS
-) -> Path:
-    """Measure a run, by its name, folder or checkpoint, and save it as `bots`/NAME with its card. Returns the folder.
+def save_bot(run: str, name: str, *, command: str, episodes: int = EPISODES) -> Path:
+    """Measure a run, by its name, folder or checkpoint, and save it as agents/NAME with its card. Returns the folder.
 
     `command` is what it was trained by. Raises ConfigError where the name is taken.
     """
     check_bot_name(name)
     checkpoint = find_trained(run)
     config = trained_config(checkpoint)
-    writing = bots / f".writing-{name}"
+    writing = BOTS / f".writing-{name}"
     shutil.rmtree(writing, ignore_errors=True)
-    copy_player(checkpoint, writing)
     try:
-        return _measure_and_move(checkpoint, config, name, writing, bots, command, episodes, licence)
+        copy_player(checkpoint, writing)
+        spec, player, results = _measured(checkpoint, config, episodes)
+        card = Card(
+            name=name,
+            hash=content_hash(writing),
+            world=_world(spec, config),
+            plays=_plays(spec, player),
+            training=_training(checkpoint, config, command),
+            results=results,
+        )
+        write_card(card, writing)
+        check_bot_name(name)  # somebody may have been faster
+        return writing.rename(BOTS / name)
     except BaseException:
         shutil.rmtree(writing, ignore_errors=True)
         raise
 
 
-def _measure_and_move(
-    checkpoint: Path,
-    config: TrainConfig,
-    name: str,
-    writing: Path,
-    bots: Path,
-    command: str,
-    episodes: int,
-    licence: str | None,
-) -> Path:
+def _measured(checkpoint: Path, config: TrainConfig, episodes: int) -> tuple[WorldSpec, Player, dict[str, Any]]:
+    """The world, the player that takes its most probable actions, and the returns of the teams that it plays."""
     world = world_from(config, copies_for(config.world, episodes))
     try:
         spec = world.spec
@@ -80,18 +81,7 @@ def _measure_and_move(
                 told[label] = {"mean": summary.mean, "interval": list(summary.interval)}
     finally:
         world.close()
-    card = Card(
-        name=name,
-        hash=weights_hash(writing),
-        world=_world(spec, config),
-        plays=_plays(spec, player),
-        training=_training(checkpoint, config, command),
-        results=results,
-        licence=licence,
-    )
-    write_card(card, writing)
-    check_bot_name(name)  # somebody may have been faster
-    return writing.rename(bots / name)
+    return spec, player, results
 
 
 def _world(spec: WorldSpec, config: TrainConfig) -> dict[str, Any]:

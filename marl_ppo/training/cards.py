@@ -29,7 +29,7 @@ class Card:
 
     name: str
     hash: str
-    """`weights_hash` of its folder"""
+    """`content_hash` of its folder"""
     world: Mapping[str, Any]
     """id, version, settings, and the package of a plugin's world"""
     plays: Mapping[str, Any]
@@ -38,13 +38,12 @@ class Card:
     """command, seed, steps, seconds, date, versions of packages"""
     results: Mapping[str, Any]
     """episodes, seed, against, and by team and player the mean return per agent with its 95 % interval"""
-    licence: str | None = None
 
 
-def weights_hash(folder: Path) -> str:
-    """Sha256 over the path and the sha256 of each file of weights, in the order of the paths."""
+def content_hash(folder: Path) -> str:
+    """Sha256 over the path and the sha256 of what plays: config.toml and each file of weights, in the order of the paths."""
     total = hashlib.sha256()
-    for file in sorted(folder.glob("policies/*/weights.safetensors")):
+    for file in [folder / "config.toml", *sorted(folder.glob("policies/*/weights.safetensors"))]:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         total.update(f"{file.relative_to(folder).as_posix()} {digest}\n".encode())
     return total.hexdigest()
@@ -52,8 +51,7 @@ def weights_hash(folder: Path) -> str:
 
 def write_card(card: Card, folder: Path) -> None:
     """Write card.toml, and README.md from it."""
-    told = {name: value for name, value in asdict(card).items() if value is not None}
-    (folder / CARD).write_text(tomli_w.dumps({"format": FORMAT_VERSION, **told}), encoding="utf-8")
+    (folder / CARD).write_text(tomli_w.dumps({"format": FORMAT_VERSION, **asdict(card)}), encoding="utf-8")
     (folder / "README.md").write_text(_readme(card), encoding="utf-8")
 
 
@@ -70,11 +68,14 @@ def read_card(folder: Path) -> Card:
         card = Card(**told)
     except TypeError as error:
         raise FileFormatError(f"the card of the bot {folder} lacks an entry, or has one too many: {error}") from error
-    found = weights_hash(folder)
+    try:
+        found = content_hash(folder)
+    except OSError as error:
+        raise FileFormatError(f"the bot {folder} is not whole: {error}") from error
     if found != card.hash:
         raise FileFormatError(
-            f"the bot {folder} is not the one its card is about: the card has the hash {card.hash}, its weights {found}; "
-            "get the bot again, or remove card.toml to play with these weights all the same"
+            f"the bot {folder} is not the one its card is about: the card has the hash {card.hash}, its config and weights "
+            f"{found}; get the bot again, or remove card.toml to play it all the same"
         )
     return card
 
@@ -112,8 +113,6 @@ def _readme(card: Card) -> str:
         training["command"],
         "```",
     ]
-    if card.licence is not None:
-        lines += ["", f"Licence: {card.licence}."]
     return "\n".join(lines) + "\n"
 
 

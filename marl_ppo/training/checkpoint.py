@@ -89,7 +89,7 @@ def read_meta(path: Path) -> dict[str, Any]:
         meta = json.loads((path / "meta.json").read_text())
     except (OSError, ValueError) as error:
         raise _damaged(path, f"meta.json cannot be read: {error}") from error
-    if not isinstance(meta, dict) or not isinstance(meta.get("sha256"), dict) or "counters" not in meta:
+    if not isinstance(meta, dict) or not isinstance(meta.get("sha256"), dict) or not isinstance(meta.get("counters"), dict):
         raise _damaged(path, "meta.json lacks its counters or checksums")
     if meta.get("format") != FORMAT_VERSION:
         raise FileFormatError(

@@ -42,11 +42,12 @@ def test_patterns_split_what_has_equal_spaces() -> None:
     assert found == {"bows": ["archer_0", "archer_1"], "knight": ["knight_0", "knight_1"]}
 
 
-def test_a_plus_joins_two_patterns_and_so_does_an_equal_name() -> None:
+def test_a_plus_joins_two_patterns_and_nothing_else_does() -> None:
     wanted = {"first": ["archer_0", "knight_0"], "all": ["archer_1", "knight_1"]}
 
     assert groups_of(ARMY, army(knight=SMALL), "first=archer_0+knight_0,*") == wanted
-    assert groups_of(ARMY, army(knight=SMALL), "first=archer_0,first=knight_0,*") == wanted
+    with pytest.raises(ConfigError, match=r"the name 'first' is given twice; join its patterns, as in first=GLOB\+GLOB"):
+        groups_of(ARMY, army(knight=SMALL), "first=archer_0,first=knight_0,*")
 
 
 def test_an_agent_belongs_to_the_first_pattern_it_matches() -> None:

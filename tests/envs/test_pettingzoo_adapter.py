@@ -1,6 +1,5 @@
 """PettingZoo envs played as worlds: mpe2 against mpe2 driven by hand, then an env whose agents leave in every way."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from pettingzoo import ParallelEnv
 from marl_ppo.envs import World, make_world
 from marl_ppo.envs.pettingzoo import from_env, parallel_env
 from marl_ppo.envs.seeds import stream
-from marl_ppo.errors import CapabilityError, ConfigError, UnknownNameError, WorldError
+from marl_ppo.errors import CapabilityError, ConfigError, WorldError
 
 SPREAD, TAG = "pettingzoo:mpe2.simple_spread_v3", "pettingzoo:mpe2.simple_tag_v3"
 
@@ -141,17 +140,6 @@ def random_actions(space: spaces.Space, shape: tuple[int, int], rng: np.random.G
     if isinstance(space, spaces.Discrete):
         return rng.integers(space.n, size=shape)
     return rng.random((*shape, *space.shape), np.float32)
-
-
-def test_installed_envs_are_worlds_by_name_and_take_their_arguments() -> None:
-    world = make_world(SPREAD, num_envs=2, N=4, max_cycles=3)
-
-    assert world.num_envs == 2
-    assert world.spec.id == SPREAD
-    assert world.spec.version == 3
-    assert world.spec.agents == ("agent_0", "agent_1", "agent_2", "agent_3")
-    assert json.loads(json.dumps(dict(world.spec.config))) == {"N": 4, "max_cycles": 3}
-    assert world.spec.capabilities == {"state"}
 
 
 def test_agents_with_equal_spaces_form_a_group_and_a_team() -> None:
@@ -362,24 +350,6 @@ def test_an_env_without_fixed_agents_is_refused() -> None:
 def test_no_copies_are_refused() -> None:
     with pytest.raises(ConfigError, match="num_envs must be at least 1, got 0"):
         from_env(Leavers, num_envs=0)
-
-
-@pytest.mark.parametrize("world_id", ["pettingzoo:no_such_package.game_v1", "pettingzoo:json"])
-def test_a_name_without_an_env_behind_it_says_what_is_missing(world_id: str) -> None:
-    with pytest.raises(UnknownNameError, match=r"must name an? .*module with a `parallel_env` or `env`.* ([nN]o |none)"):
-        make_world(world_id)
-
-
-def test_an_argument_the_env_does_not_take_is_refused_with_its_own_words() -> None:
-    with pytest.raises(ConfigError, match=r"cannot be made with {'wheels': 4}: .*unexpected keyword argument 'wheels'"):
-        make_world(SPREAD, wheels=4)
-
-
-@pytest.mark.parametrize("world_id", ["pettingzoo:os:system", "pettingzoo:subprocess:run", "pettingzoo:json:JSONDecoder"])
-def test_nothing_is_called_but_what_makes_envs(world_id: str) -> None:
-    """An id and its arguments may come from a stranger's file: a bot's config, say."""
-    with pytest.raises(ConfigError, match="must name a class of envs, or a function called parallel_env, env, raw_env"):
-        make_world(world_id, command="exit 1", args="false")
 
 
 def test_an_env_that_cannot_begin_from_a_seed_begins_from_another_one() -> None:

@@ -142,20 +142,6 @@ def test_what_cannot_be_cross_played_is_refused(world: Contest, players: list[Pl
         cross_play(world, players, episodes=4)
 
 
-@pytest.fixture
-def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """What is drawn, caught as it is saved."""
-    caught: list[Figure] = []
-    save = Figure.savefig
-
-    def savefig(figure: Figure, *arguments: Any, **options: Any) -> None:
-        caught.append(figure)
-        save(figure, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", savefig)
-    return caught
-
-
 def drawn(result: CrossPlay, file: Path, figures: list[Figure]) -> tuple[Any, Any, dict[tuple[float, float], str]]:
     """(axes, image, text by (column, row)) of the picture."""
     draw_heat_map(result, file, title="contest: 4 episodes per pair, seed 0")

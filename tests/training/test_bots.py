@@ -14,7 +14,7 @@ from marl_ppo import find_player, load, make_world
 from marl_ppo.errors import ConfigError, FileFormatError, UnknownNameError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.training.bots import check_bot_name, save_bot
-from marl_ppo.training.cards import read_card, weights_hash
+from marl_ppo.training.cards import content_hash, read_card
 from marl_ppo.training.players import find_trained, trained_config
 from marl_ppo.training.run import new_run_folder, resume, train
 
@@ -67,12 +67,12 @@ def test_a_bot_is_these_files(save: Save) -> None:
 
 def test_the_card_tells_what_how_and_how_well(save: Save, runs: Path) -> None:
     """Its results are those of an evaluation of its own, greedy, on the same held-out episodes."""
-    card = tomllib.loads((save(licence="MIT") / "card.toml").read_text())
+    card = tomllib.loads((save() / "card.toml").read_text())
     world = make_world("waits", num_envs=20)
     greedy = find_player(str(runs / "waits"), world.spec, greedy=True)
     summary = evaluate(world, [greedy], episodes=20).summaries()["return/players"]
 
-    assert (card["format"], card["name"], card["licence"]) == (1, "mine", "MIT")
+    assert (card["format"], card["name"]) == (1, "mine")
     assert card["world"] == {"id": "waits", "version": 1, "settings": {}}
     assert card["plays"]["teams"] == ["players"]
     assert card["plays"]["groups"]["players"]["agents"] == ["player_0", "player_1"]
@@ -83,17 +83,16 @@ def test_the_card_tells_what_how_and_how_well(save: Save, runs: Path) -> None:
     assert card["results"]["episodes"] == 20
     assert list(card["results"]["teams"]["players"]) == ["greedy", "stochastic", "random", "scripted"]
     assert card["results"]["teams"]["players"]["greedy"] == {"mean": summary.mean, "interval": list(summary.interval)}
-    assert card["hash"] == weights_hash(Path("agents/mine"))
+    assert card["hash"] == content_hash(Path("agents/mine"))
 
 
 def test_the_readme_says_the_same_to_people(save: Save) -> None:
-    folder = save(licence="MIT")
+    folder = save()
     readme, card = (folder / "README.md").read_text(), read_card(folder)
     mean = card.results["teams"]["players"]["scripted"]["mean"]
 
     assert readme.startswith("# mine\n\nA bot for the world `waits` (version 1). It plays players.\n")
     assert f"| players | our script | {mean:.2f} | " in readme
-    assert "Licence: MIT." in readme
 
 
 def test_who_learned_one_side_is_a_bot_for_that_side(save: Save) -> None:
@@ -103,6 +102,16 @@ def test_who_learned_one_side_is_a_bot_for_that_side(save: Save) -> None:
     assert list(card.plays["groups"]) == list(card.results["teams"]) == ["chasers"]
     assert card.results["against"] == "scripted"
     assert set(load("hunters").agents) == set(card.plays["groups"]["chasers"]["agents"])
+
+
+def test_a_bot_whose_settings_were_changed_is_not_the_one_its_card_is_about(save: Save) -> None:
+    """They say which world is made, with which arguments."""
+    folder = save()
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace("seed = 4", "seed = 5"))
+
+    with pytest.raises(FileFormatError, match="is not the one its card is about"):
+        load("mine")
 
 
 @pytest.mark.parametrize("name", ["mine", "random", "scripted", "../away", "", "a/b"])

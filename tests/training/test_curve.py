@@ -3,27 +3,11 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 from matplotlib.figure import Figure
 
 from marl_ppo.training.curve import plot_runs
-
-
-@pytest.fixture
-def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """What is drawn, caught as it is saved."""
-    caught: list[Figure] = []
-    save = Figure.savefig
-
-    def savefig(figure: Figure, *arguments: Any, **options: Any) -> None:
-        caught.append(figure)
-        save(figure, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", savefig)
-    return caught
 
 
 def recorded(folder: Path, returns: Sequence[float | None], *teams: str) -> Path:

@@ -31,6 +31,7 @@ class Duelist(Script):
     noise_size = 4
 
     def __init__(self, group: Group, spec: WorldSpec) -> None:
+        super().__init__(group, spec)
         self._cell = 1.0 / (int(spec.config["size"]) - 1)
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from marl_ppo.agents.scripted.script import Script, Turn
-from marl_ppo.envs.world import Group, WorldSpec
 
 ALPHA = 1 / 3
 """how often player_0 opens with a bet on the jack, a bluff; at 1/3 it bets every king"""
@@ -23,9 +22,6 @@ class KuhnNash(Script):
     """Cannot be beaten on average: wins 1/18 per hand as player_1, and loses at most that as player_0."""
 
     noise_size = 1
-
-    def __init__(self, group: Group, spec: WorldSpec) -> None:
-        """Takes what every script takes; the game has one group and one size."""
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
         card, first_move, second_move, is_first = turn.obs.split([3, 2, 2, 1], dim=-1)

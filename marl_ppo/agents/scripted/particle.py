@@ -35,9 +35,9 @@ class Particle(Script):
     """What the players below share."""
 
     def __init__(self, group: Group, spec: WorldSpec) -> None:
+        super().__init__(group, spec)
         self._space = group.action
         self._peers = len(group.agents)
-        self._spec = spec
 
 
 class Spread(Particle):
@@ -116,7 +116,7 @@ class Chaser(Particle):
     """Runs for where the nearest prey will be."""
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
-        preys = 2 * (len(self._spec.agents) - self._peers)
+        preys = 2 * (len(self.spec.agents) - self._peers)
         velocity, _, prey, prey_velocity = turn.obs.split([2, turn.obs.shape[1] - 2 - 2 * preys, preys, preys], dim=-1)
         ahead = pairs(prey) + LEAD_S * pairs(prey_velocity)
         offset = pick(ahead, ahead.square().sum(-1).argmin(-1))
@@ -127,7 +127,7 @@ class Prey(Particle):
     """Runs from chasers, obstacles and imagined walls; its fear of each falls with the square of the gap."""
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
-        chasers, peers = 2 * (len(self._spec.agents) - self._peers), 4 * (self._peers - 1)
+        chasers, peers = 2 * (len(self.spec.agents) - self._peers), 4 * (self._peers - 1)
         obstacles = turn.obs.shape[1] - 4 - chasers - peers
         velocity, position, obstacle, chaser, _ = turn.obs.split([2, 2, obstacles, chasers, peers], dim=-1)
         fear = repulsion(pairs(chaser), CHASER_REACH) + OBSTACLE_WEIGHT * repulsion(pairs(obstacle), OBSTACLE_REACH)

@@ -12,20 +12,14 @@ from marl_ppo.envs.world import Group, WorldSpec
 class NameTheCue(Script):
     """Answers with the cue shown in the first columns of obs."""
 
-    def __init__(self, group: Group, spec: WorldSpec) -> None:
-        self._cues = spaces.flatdim(group.action)
-
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
-        return turn.obs[:, : self._cues].argmax(-1), turn.memory
+        return turn.obs[:, : spaces.flatdim(self.group.action)].argmax(-1), turn.memory
 
 
 class RememberTheCue(Script):
     """Keeps the cue of the first step, and answers it whenever asked."""
 
     memory_size = 2
-
-    def __init__(self, group: Group, spec: WorldSpec) -> None:
-        """Takes what every script takes; recall has one group and one size."""
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
         seen = torch.maximum(turn.memory, turn.obs[:, :2])
@@ -36,6 +30,7 @@ class BestArm(Script):
     """Pulls the arm that is shown; where none is shown, the last legal one, or the one that is always best."""
 
     def __init__(self, group: Group, spec: WorldSpec) -> None:
+        super().__init__(group, spec)
         self._space = group.action
         self._shown = bool(spec.config["context"])
 

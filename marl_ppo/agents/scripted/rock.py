@@ -4,14 +4,10 @@ import torch
 from torch import Tensor
 
 from marl_ppo.agents.scripted.script import Script, Turn
-from marl_ppo.envs.world import Group, WorldSpec
 
 
 class AlwaysRock(Script):
     """Plays choice 0, which PettingZoo's `rps_v2` calls rock."""
-
-    def __init__(self, group: Group, spec: WorldSpec) -> None:
-        pass
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
         return torch.zeros(len(turn.obs), dtype=torch.int64), turn.memory

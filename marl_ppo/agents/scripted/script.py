@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from marl_ppo.agents.policy import Decision, Obs
+from marl_ppo.envs.world import Group, WorldSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,10 @@ class Script(ABC):
 
     noise_size: int = 0
     memory_size: int = 0
+
+    def __init__(self, group: Group, spec: WorldSpec) -> None:
+        self.group = group
+        self.spec = spec
 
     def act(
         self,

@@ -162,11 +162,10 @@ class TurnDriver(_PettingZooDriver):
             agent = env.agent_selection
             observation, _, terminated, truncated, infos[agent] = env.last()
             rewards[agent] = owed[agent]
-            if not terminated and not truncated:
-                observations[agent] = observation
-                break
             if not terminated:
                 observations[agent] = observation
+            if not terminated and not truncated:
+                break
             (told.terminated if terminated else told.truncated).add(agent)
             env.step(None)
             turns -= 1

@@ -77,7 +77,9 @@ def _matched(what: str, agents: Sequence[str], patterns: str) -> dict[str, list[
         name = name or globs.rstrip("*_") or "all"
         if not re.fullmatch(r"\w[\w.-]*", name):
             raise ConfigError(f"{what}: a name must be letters, digits and any of _ . -, got {name!r}; write NAME={globs}")
-        found.setdefault(name, []).extend(members)
+        if name in found:
+            raise ConfigError(f"{what}: the name {name!r} is given twice; join its patterns, as in {name}=GLOB+GLOB")
+        found[name] = members
         left = [agent for agent in left if agent not in members]
     if left:
         raise ConfigError(

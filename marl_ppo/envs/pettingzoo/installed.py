@@ -98,8 +98,8 @@ def _maker(world_id: str, name: str, found: Any) -> Callable[..., Any]:
 
 def _gymnasium_maker(world_id: str) -> Callable[..., Any]:
     name = world_id.removeprefix(GYMNASIUM_PREFIX)
-    known = name.rpartition(":")[2]  # what comes before it is the module that registers the env
-    if known == name and name not in gymnasium.registry:
+    # MODULE:NAME imports the module that registers the env first, so that nothing is known of it yet.
+    if ":" not in name and name not in gymnasium.registry:
         raise UnknownNameError.near(
             "Gymnasium env",
             name,

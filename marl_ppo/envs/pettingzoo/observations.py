@@ -33,7 +33,6 @@ class Leaf:
     name: str
     path: tuple[Any, ...]
     space: ObsLeaf
-    declared: spaces.Space[Any]
     encode: Callable[[Any], Any]
     """from the env's value to one that numpy can assign; raises ValueError where its shape is not the declared one"""
 
@@ -87,7 +86,7 @@ class ObservationCodec:
         name = "observation" if alone else ".".join(map(str, path))
         if alone and len(shown.shape) < 2 and isinstance(shown, spaces.Box):
             name = "vector"
-        self.leaves.append(Leaf(name=name, path=path, space=shown, declared=space, encode=encode))
+        self.leaves.append(Leaf(name=name, path=path, space=shown, encode=encode))
 
 
 def _shown(space: spaces.Space[Any]) -> tuple[ObsLeaf, Callable[[Any], Any]] | None:
