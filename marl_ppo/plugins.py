@@ -35,6 +35,8 @@ ADVANTAGES = "marl_ppo.advantages"
 """NAME = "module:callable", called as `marl_ppo.ppo.advantages.generalized_advantage` is"""
 SURROGATES = "marl_ppo.surrogates"
 """NAME = "module:callable", called as `marl_ppo.ppo.losses.clipped_surrogate` is"""
+MATCHMAKERS = "marl_ppo.matchmakers"
+"""NAME = "module:callable", called as callable(**settings of the recipe); returns a `leagues.matchmakers.Matchmaker`"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

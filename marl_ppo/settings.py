@@ -11,6 +11,8 @@ _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: 
 def fits(value: Any, kind: Any) -> bool:
     """Whether `value` is what the annotation `kind` asks for; kinds that no setting can be written as fit everything."""
     origin, parts = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return True
     if origin is Literal:
         return any(type(value) is type(word) and value == word for word in parts)
     if origin in (Union, types.UnionType):

@@ -29,10 +29,13 @@ class Decision(NamedTuple):
 class Policy(Protocol):
     """Whatever can play a seat: a trained actor, a script, the uniform player."""
 
-    noise_size: int
-    """H: uniform (0, 1) numbers one decision consumes"""
-    memory_size: int
-    """M: 0 for a policy without memory"""
+    @property
+    def noise_size(self) -> int:
+        """H: uniform (0, 1) numbers one decision consumes"""
+
+    @property
+    def memory_size(self) -> int:
+        """M: 0 for a policy without memory"""
 
     def act(
         self,

@@ -1,5 +1,6 @@
 """What episodes came to: an observer that sums rewards and keeps final metrics and outcomes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ class Episodes:
     """float64 [E]"""
     outcomes: Array
     """float64 [E, teams]"""
+    labels: dict[str, Array]
+    """int64 [E]: what the log was asked to keep beside each"""
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -35,7 +38,9 @@ class Episodes:
 class EpisodeLog:
     """Observer that gathers the episodes that finish; `take()` hands them over."""
 
-    def __init__(self, spec: WorldSpec, num_envs: int) -> None:
+    def __init__(self, spec: WorldSpec, num_envs: int, labels: Mapping[str, Array] | None = None) -> None:
+        """`labels` int64 [N] tell, at an episode's end, what is to be kept beside it, such as who played."""
+        self._labels = dict(labels or {})
         self._spec = spec
         self._sums = tuple(np.zeros((num_envs, len(group.agents))) for group in spec.groups)
         self._lengths = np.zeros(num_envs, np.int64)
@@ -59,6 +64,7 @@ class EpisodeLog:
                 lengths=self._lengths[where],
                 metrics={name: values[where] for name, values in outputs.metrics.items()},
                 outcomes=outputs.outcomes[where],
+                labels={name: values[where] for name, values in self._labels.items()},
             )
         )
 
@@ -71,6 +77,7 @@ class EpisodeLog:
             lengths=np.concatenate([e.lengths for e in finished]),
             metrics={name: np.concatenate([e.metrics[name] for e in finished]) for name in self._spec.metrics},
             outcomes=np.concatenate([e.outcomes for e in finished]),
+            labels={name: np.concatenate([e.labels[name] for e in finished]) for name in self._labels},
         )
 
     def arrays(self) -> dict[str, Array]:
@@ -84,4 +91,5 @@ class EpisodeLog:
             lengths=self._lengths[:0],
             metrics={name: np.zeros(0) for name in self._spec.metrics},
             outcomes=np.zeros((0, len(self._spec.teams))),
+            labels={name: np.zeros(0, np.int64) for name in self._labels},
         )

@@ -1,14 +1,15 @@
 """The one loop that steps worlds with policies: training, evaluation and matches all drive a `Play`.
 
-part      one policy in one group: the unit of a batched `act`
-seating   per group, which policy plays each seat: int [N, A], an index into the policies
-decision  a moment at which a policy acts; a seat that waits or is dead makes none
+seating  per group, which policy plays each seat: int64 [N, A], an index into the policies. It changes only where a copy
+         starts an episode
+part     what acts as one in one group: a policy, or all that are members of one stack; the unit of a batched `act`
+decision a moment at which a policy acts; a seat that waits or is dead makes none
 
 A step is `decide()`, `advance()`, `reset_ended()`; `step()` does the three. Between them the caller may look at what
 was decided, and at the true last arrays of the copies that ended.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -18,12 +19,17 @@ from gymnasium import spaces
 from torch import Tensor
 
 from marl_ppo.agents.policy import Decision, Obs, Policy
+from marl_ppo.agents.stacked import Member, Stack
 from marl_ppo.envs.seeds import fill_action_noise
-from marl_ppo.envs.world import Array, Outputs, World
+from marl_ppo.envs.world import Array, Group, Outputs, World
 from marl_ppo.errors import ConfigError
 
 SeedSource = Callable[[Array, Array], Array]
 """(copies, episodes) → uint64 seeds, elementwise: which episode a copy plays next"""
+SeatingSource = Callable[[Array, Array], Sequence[Array]]
+"""(copies, episodes), int64 [C] each → per group int64 [C, A]: who plays the episodes that these copies start"""
+ParamSource = Callable[[], Mapping[str, float]]
+"""the world's params for the episodes that start now, by name"""
 
 
 class Observer(Protocol):
@@ -54,24 +60,13 @@ class Decided(NamedTuple):
 
 @dataclass(slots=True)
 class Part:
-    """One policy's seats in one group, with their memory."""
+    """What acts as one in a group."""
 
-    policy: Policy
+    policy: Policy | Stack
     greedy: bool
     group: int
-    first_seat: int
-    mask: Array
-    """bool [N, A]: the seats"""
-    agent_index: Tensor
-    """int64 [N * A]"""
-    memory: Tensor
-    """float32 [N * A, M]"""
     noise: Array
     """float32 [N, A, H]"""
-    whole: bool
-    """whether the part holds every seat of its group"""
-    bounds: tuple[Tensor, Tensor] | None
-    """(low, high) [D] that continuous actions are clipped to"""
 
 
 class Play:
@@ -81,28 +76,64 @@ class Play:
         self,
         world: World,
         policies: Sequence[Policy],
-        seating: Sequence[Array],
+        seating: Sequence[Array] | SeatingSource,
         seeds: SeedSource,
         *,
         greedy: Sequence[bool] | bool = False,
         observers: Sequence[Observer] = (),
+        params: ParamSource = dict,
     ) -> None:
+        """`seating` is one that stays, or gives the seats of every episode anew."""
         self.world = world
         self.observers = tuple(observers)
-        self._seeds = seeds
+        self._seeds, self._params = seeds, params
+        self._draw_seats = seating if callable(seating) else None
         self._copies = np.arange(world.num_envs)
         self.episode = np.zeros(world.num_envs, np.int64)
         """number of the episode each copy plays"""
-        self.decisions = tuple(np.zeros((world.num_envs, len(g.agents)), np.int64) for g in world.spec.groups)
+        self._groups = [_Table.of(g, world) for g in range(len(world.spec.groups))]
+        shapes = [table.shape for table in self._groups]
+        self.seats = tuple(np.zeros(shape, np.int64) for shape in shapes)
+        """int64 [N, A]: the seating of the episode each copy plays"""
+        self.decisions = tuple(np.zeros(shape, np.int64) for shape in shapes)
         """decisions each seat has made in its episode"""
-        self.starting = tuple(np.ones(count.shape, bool) for count in self.decisions)
+        self.starting = tuple(np.ones(shape, bool) for shape in shapes)
         """bool [N, A]: whether a seat's next decision is the first of its stream: of the episode, or since it came back"""
+        self.memory = [torch.zeros(seats.size, 0) for seats in self.seats]
+        """float32 [N * A, M]: of each seat's policy, in as many columns as the policy has"""
         self.actions: tuple[Array, ...] = tuple(
             np.zeros((world.num_envs, len(g.agents), *g.action_shape), g.action_dtype) for g in world.spec.groups
         )
         self._actions_flat = tuple(torch.from_numpy(actions).flatten(0, 1) for actions in self.actions)
+        if not callable(seating):
+            _check(world, seating)
+        self.cast(policies, greedy, None if callable(seating) else seating)
+
+    def cast(
+        self, policies: Sequence[Policy], greedy: Sequence[bool] | bool = False, seats: Sequence[Array] | None = None
+    ) -> None:
+        """Exchange the policies; `seats` says by the new places who plays the running episodes, where places changed.
+
+        Who plays a seat must stay the same until its episode ends: the memory at the seat is its own.
+        """
+        self.policies = tuple(policies)
         greedy = [greedy] * len(policies) if isinstance(greedy, bool) else list(greedy)
-        self.parts = tuple(_parts(world, policies, greedy, seating))
+        self._units: list[tuple[Policy | Stack, bool]] = []
+        self._unit_of = np.zeros(len(policies), np.int64)
+        self._member_of = torch.zeros(len(policies), dtype=torch.int64)
+        self._parts: dict[tuple[int, int], Part] = {}
+        places: dict[tuple[int, bool], int] = {}
+        for p, policy in enumerate(policies):
+            unit = policy.stack if isinstance(policy, Member) else policy
+            self._unit_of[p] = places.setdefault((id(unit), greedy[p]), len(places))
+            self._member_of[p] = policy.number if isinstance(policy, Member) else 0
+            if len(self._units) < len(places):
+                self._units.append((unit, greedy[p]))
+        width = max((unit.memory_size for unit, _ in self._units), default=0)
+        self.memory = [_widened(memory, width) for memory in self.memory]
+        if seats is not None:
+            for own, given in zip(self.seats, seats, strict=True):
+                own[...] = given
 
     def start(self) -> None:
         """Begin the first episode in every copy."""
@@ -112,7 +143,14 @@ class Play:
     def decide(self) -> list[Decided]:
         """Let every seat whose turn it is choose its action."""
         outputs = self.world.outputs
-        decided = [self._decide(part, outputs) for part in self.parts]
+        decided = []
+        for g, seats in enumerate(self.seats):
+            units = self._unit_of[seats]
+            present = np.unique(units)
+            for u in present:
+                among = outputs.acting[g] if len(present) == 1 else outputs.acting[g] & (units == u)
+                if among.any():
+                    decided.append(self._decide(self._part(g, int(u)), outputs, among))
         for count, starting, acting in zip(self.decisions, self.starting, outputs.acting, strict=True):
             count += acting
             starting &= ~acting
@@ -148,49 +186,92 @@ class Play:
         found: dict[str, Array] = {"episode": self.episode}
         found |= {f"decisions.{g}": count for g, count in enumerate(self.decisions)}
         found |= {f"starting.{g}": starting for g, starting in enumerate(self.starting)}
-        return found | {f"memory.{p}": part.memory.numpy() for p, part in enumerate(self.parts)}
+        found |= {f"seats.{g}": seats for g, seats in enumerate(self.seats)}
+        return found | {f"memory.{g}": memory.numpy() for g, memory in enumerate(self.memory)}
+
+    def played_by(self, policy: Policy, group: int) -> Array:
+        """bool [N, A]: the seats of a group that a policy plays now."""
+        places = [p for p, other in enumerate(self.policies) if other is policy]
+        return np.isin(self.seats[group], places)
 
     def _reset(self, where: Array) -> None:
-        outputs = self.world.reset(self._seeds(self._copies, self.episode), where)
+        if self._draw_seats is not None:
+            copies = np.flatnonzero(where)
+            for seats, drawn in zip(self.seats, self._draw_seats(copies, self.episode[copies]), strict=True):
+                seats[copies] = drawn
+        outputs = self.world.reset(self._seeds(self._copies, self.episode), where, self._params())
         for count, starting in zip(self.decisions, self.starting, strict=True):
             count[where], starting[where] = 0, True
         for observer in self.observers:
             observer.on_reset(where, outputs)
 
-    def _decide(self, part: Part, outputs: Outputs) -> Decided:
-        g = part.group
-        acting = outputs.acting[g]
-        if part.policy.noise_size:
-            fill_action_noise(part.noise, self.world.seeds, self.decisions[g], part.first_seat)
-        rows = None
-        if not (part.whole and acting.all()):
-            rows = torch.from_numpy(np.flatnonzero(acting & part.mask))
+    def _part(self, group: int, unit: int) -> Part:
+        if (group, unit) not in self._parts:
+            policy, greedy = self._units[unit]
+            shape = (*self._groups[group].shape, policy.noise_size)
+            self._parts[group, unit] = Part(policy, greedy, group, np.full(shape, 0.5, np.float32))
+        return self._parts[group, unit]
 
+    def _decide(self, part: Part, outputs: Outputs, among: Array) -> Decided:
+        """`among` bool [N, A]: the part's seats that act."""
+        g, table = part.group, self._groups[part.group]
+        if part.policy.noise_size:
+            fill_action_noise(part.noise, self.world.seeds, self.decisions[g], table.first_seat)
+        rows = None if among.all() else torch.from_numpy(np.flatnonzero(among))
         mask = outputs.action_mask[g]
         obs: Obs = {leaf: _take(array, rows) for leaf, array in outputs.obs[g].items()}
         # A copy: it is looked at after the seats have decided.
         is_start = _take(self.starting[g], rows).clone()
-        memory = part.memory if rows is None else part.memory[rows]
-        decision = part.policy.act(
+        width = part.policy.memory_size
+        memory = self.memory[g][:, :width] if rows is None else self.memory[g][rows, :width]
+        policy = part.policy
+        if isinstance(policy, Stack):
+            policy = policy.of(self._member_of[_take(self.seats[g], rows)])
+        decision = policy.act(
             obs,
             None if mask is None else _take(mask, rows),
-            part.agent_index if rows is None else part.agent_index[rows],
+            table.agent_index if rows is None else table.agent_index[rows],
             is_start,
             memory,
             _take(part.noise, rows),
             part.greedy,
         )
         actions = decision.actions
-        if part.bounds is not None:
-            actions = actions.clamp(*part.bounds)
+        if table.bounds is not None:
+            actions = actions.clamp(*table.bounds)
         if rows is None:
             self._actions_flat[g].copy_(actions)
-            part.memory = decision.memory
         else:
             self._actions_flat[g][rows] = actions
+        if width:
             # A new tensor, since `memory_in` of an earlier step may still be looked at.
-            part.memory = part.memory.index_copy(0, rows, decision.memory)
+            after = _widened(decision.memory, self.memory[g].shape[1])
+            self.memory[g] = after if rows is None else self.memory[g].index_copy(0, rows, after)
         return Decided(part, rows, is_start, memory, decision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """What does not change about a group's seats."""
+
+    shape: tuple[int, int]
+    """(N, A)"""
+    first_seat: int
+    agent_index: Tensor
+    """int64 [N * A]"""
+    bounds: tuple[Tensor, Tensor] | None
+    """(low, high) [D] that continuous actions are clipped to"""
+
+    @classmethod
+    def of(cls, g: int, world: World) -> "_Table":
+        groups: tuple[Group, ...] = world.spec.groups
+        space = groups[g].action
+        return cls(
+            shape=(world.num_envs, len(groups[g].agents)),
+            first_seat=sum(len(group.agents) for group in groups[:g]),
+            agent_index=torch.tensor(groups[g].agent_index).repeat(world.num_envs),
+            bounds=(torch.from_numpy(space.low), torch.from_numpy(space.high)) if isinstance(space, spaces.Box) else None,
+        )
 
 
 def _take(array: Array, rows: Tensor | None) -> Tensor:
@@ -198,31 +279,13 @@ def _take(array: Array, rows: Tensor | None) -> Tensor:
     return flat if rows is None else flat[rows]
 
 
-def _parts(world: World, policies: Sequence[Policy], greedy: Sequence[bool], seating: Sequence[Array]) -> list[Part]:
-    parts = []
-    first_seat = 0
+def _widened(memory: Tensor, width: int) -> Tensor:
+    """Memory [B, M] in no less than `width` columns."""
+    missing = width - memory.shape[1]
+    return torch.nn.functional.pad(memory, (0, missing)) if missing > 0 else memory
+
+
+def _check(world: World, seating: Sequence[Array]) -> None:
     for g, group in enumerate(world.spec.groups):
-        shape = (world.num_envs, len(group.agents))
-        if seating[g].shape != shape:
+        if seating[g].shape != (shape := (world.num_envs, len(group.agents))):
             raise ConfigError(f"the seating of group {group.name!r} must be [N, A] = {shape}, got {seating[g].shape}")
-        for p in np.unique(seating[g]):
-            mask = seating[g] == p
-            policy = policies[p]
-            parts.append(
-                Part(
-                    policy=policy,
-                    greedy=greedy[p],
-                    group=g,
-                    first_seat=first_seat,
-                    mask=mask,
-                    agent_index=torch.tensor(group.agent_index).repeat(world.num_envs),
-                    memory=torch.zeros(shape[0] * shape[1], policy.memory_size),
-                    noise=np.full((*shape, policy.noise_size), 0.5, np.float32),
-                    whole=bool(mask.all()),
-                    bounds=(torch.from_numpy(group.action.low), torch.from_numpy(group.action.high))
-                    if isinstance(group.action, spaces.Box)
-                    else None,
-                )
-            )
-        first_seat += len(group.agents)
-    return parts

@@ -4,12 +4,15 @@ player   plays any agent of a world: a name and a policy for each agent it can p
 lineup   one player per team, in the order of the teams, or one per agent by the agent's name
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from marl_ppo.agents.actor_critic import Actor
 from marl_ppo.agents.policy import Policy
+from marl_ppo.agents.stacked import Stack, StackedActors, stacked
 from marl_ppo.envs.world import Array, WorldSpec
 from marl_ppo.errors import ConfigError
 
@@ -36,6 +39,46 @@ class Seating:
     greedy: tuple[bool, ...]
     seats: tuple[Array, ...]
     """per group int64 [N, A], an index into `policies`"""
+
+
+class Cast(NamedTuple):
+    """Everybody's policies, and which of them plays what for whom."""
+
+    policies: tuple[Policy, ...]
+    greedy: tuple[bool, ...]
+    tables: tuple[Array, ...]
+    """per group int64 [players, A], an index into `policies`; -1 for an agent that the player cannot play"""
+
+
+def seat_all(
+    spec: WorldSpec,
+    players: Sequence[Player],
+    *,
+    learning: Sequence[Player] = (),
+    make_stack: Callable[[Sequence[Actor]], Stack] = StackedActors,
+) -> Cast:
+    """The policies of all players in one list, the frozen ones of one architecture stacked; those `learning` never are."""
+    policies: list[Policy] = []
+    greedy: list[bool] = []
+    tables = tuple(np.full((len(players), len(group.agents)), -1) for group in spec.groups)
+    for number, player in enumerate(players):
+        places: dict[int, int] = {}
+        for table, group in zip(tables, spec.groups, strict=True):
+            for a, agent in enumerate(group.agents):
+                policy = player.policies.get(agent)
+                if policy is None:
+                    continue
+                if id(policy) not in places:
+                    places[id(policy)] = len(policies)
+                    policies.append(policy)
+                    greedy.append(player.greedy)
+                table[number, a] = places[id(policy)]
+    moving = {id(policy) for player in learning for policy in player.policies.values()}
+    frozen = {p: policy for p, policy in enumerate(policies) if isinstance(policy, Actor) and id(policy) not in moving}
+    members: list[Policy] = [*stacked(list(frozen.values()), make_stack)]
+    for p, member in zip(frozen, members, strict=True):
+        policies[p] = member
+    return Cast(tuple(policies), tuple(greedy), tables)
 
 
 def playable_teams(spec: WorldSpec, player: Player) -> list[str]:

@@ -41,11 +41,19 @@ class Checkpoint:
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
     """Write `folder`/UPDATE whole or not at all, then remove all but the newest `keep`. Returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".writing-*"):
+    final = write_folder(folder / f"{checkpoint.counters['update']:06d}", checkpoint)
+    for old in list_checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def write_folder(final: Path, checkpoint: Checkpoint, texts: Mapping[str, str] | None = None) -> Path:
+    """Write the folder `final` whole or not at all, with `texts` as files beside the tensors. Returns its path."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in final.parent.glob(".writing-*"):
         shutil.rmtree(leftover)
-    name = f"{checkpoint.counters['update']:06d}"
-    temporary = folder / f".writing-{name}"
+    temporary = final.parent / f".writing-{final.name}"
+    temporary.mkdir()
     digests = {}
     for path, tensors in checkpoint.files.items():
         file = temporary / path
@@ -54,16 +62,15 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
         _sync(file)
         digests[path] = _sha256(file)
     meta = {"format": FORMAT_VERSION, "counters": dict(checkpoint.counters), "sha256": digests}
-    (temporary / "meta.json").write_text(json.dumps(meta, indent=2))
-    for directory in (temporary / "meta.json", *(p for p in temporary.rglob("*") if p.is_dir()), temporary):
+    for path, text in {**(texts or {}), "meta.json": json.dumps(meta, indent=2)}.items():
+        (temporary / path).write_text(text, encoding="utf-8")
+        _sync(temporary / path)
+    for directory in (*(p for p in temporary.rglob("*") if p.is_dir()), temporary):
         _sync(directory)
-    final = folder / name
     if final.exists():
         shutil.rmtree(final)
     temporary.rename(final)
-    _sync(folder)
-    for old in list_checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
+    _sync(final.parent)
     return final
 
 

@@ -42,15 +42,15 @@ class Student:
         self._critic = critic
         self.experience = experience
         self._value_norm = value_norm
-        self.memory = torch.zeros(experience.mask.size, policy.critic.memory_size)
+        self.memory = torch.zeros(experience.num_seats, policy.critic.memory_size)
         """float32 [S, M]: the critic's, after each seat's last decision"""
-        self._columns = torch.arange(experience.mask.shape[1]).repeat(experience.mask.shape[0])
+        self._columns = torch.arange(experience.num_agents).repeat(experience.num_envs)
 
     def values(
         self, store: StepStore, row: int, copies: slice, seats: Tensor | None, is_start: Tensor
     ) -> tuple[Tensor, Tensor]:
         """V at `row` and the critic's memory after it, for global flat `seats` int64 [B]; None: all of `copies`."""
-        critic, (_, agents) = self.policy.critic, self.experience.mask.shape
+        critic, agents = self.policy.critic, self.experience.num_agents
         if not critic.per_seat:
             if seats is None:
                 values, memory = self._critic(store.shared(critic.shared or "", row, copies), is_start, self.memory)
@@ -61,7 +61,7 @@ class Student:
         if seats is None:
             seats = torch.arange(copies.start * agents, copies.stop * agents)
         shared = None if critic.shared is None else store.shared(critic.shared, row, seats // agents)
-        own = store.seats_obs(self.experience.group, row * self.experience.mask.size + seats)
+        own = store.seats_obs(self.experience.group, row * self.experience.num_seats + seats)
         inputs = critic.seat_inputs(shared, own, self._columns[seats])
         values, memory = self._critic(inputs, is_start, self.memory[seats])
         return self._value_norm.denormalize(values), memory
@@ -109,8 +109,9 @@ class Collector:
         """The decisions closed in the rollout, and those left open, which `Experience.carry` moves on."""
         experience, store = student.experience, self._store
         g, last = experience.group, store.num_steps + 1
-        next_acting = store.acting[g][last].numpy() & experience.mask
-        next_values = torch.zeros(experience.mask.size)
+        mine = np.concatenate([play.played_by(student.actor, g) for play in self._plays])
+        next_acting = store.acting[g][last].numpy() & mine
+        next_values = torch.zeros(experience.num_seats)
         seats = _all_or(next_acting)
         everyone = slice(0, len(next_acting))
         is_start = np.concatenate([play.starting[g] for play in self._plays])
@@ -126,7 +127,7 @@ class Collector:
             experience.open,
             experience.decided.numpy(),
             store.rewards[g][2:].numpy(),
-            experience.values[experience.mask.size :].view(shape).numpy(),
+            experience.values[experience.num_seats :].view(shape).numpy(),
             store.terminations[g][2:].numpy(),
             store.truncations[g][2:].numpy(),
             store.faulted[2:].numpy(),
@@ -149,7 +150,7 @@ class Collector:
                 play.world.bind(outputs[step + 2])
                 reached = play.advance()
                 if any(edges.any() for edges in reached.truncations):
-                    self._value_truncated(step, copies)
+                    self._value_truncated(play, step, copies)
                 if reached.ended.any():
                     play.world.bind(self._store.fresh[shard][step + 2])
                     play.reset_ended()
@@ -157,9 +158,9 @@ class Collector:
 
     def _record(self, student: Student, decided: Decided, step: int, copies: slice) -> None:
         experience = student.experience
-        agents = experience.mask.shape[1]
+        agents = experience.num_agents
         first = copies.start * agents
-        base = (1 + step) * experience.mask.size
+        base = (1 + step) * experience.num_seats
         if decided.rows is None:
             seats = None
             at: slice | Tensor = slice(base + first, base + copies.stop * agents)
@@ -180,11 +181,13 @@ class Collector:
                 experience.critic_memory[at] = student.memory[own]
                 student.memory[own] = memory
 
-    def _value_truncated(self, step: int, copies: slice) -> None:
-        """V(final_obs), before a reset overwrites it."""
+    def _value_truncated(self, play: Play, step: int, copies: slice) -> None:
+        """V(final_obs), before a reset overwrites it, and who sat there."""
         for student in self._students.values():
             experience = student.experience
-            truncated = self._store.truncations[experience.group][step + 2, copies].numpy() & experience.mask[copies]
+            truncated = self._store.truncations[experience.group][step + 2, copies].numpy()
+            if truncated.any():
+                truncated = truncated & play.played_by(student.actor, experience.group)
             if not truncated.any():
                 continue
             final = experience.final_values[step, copies]

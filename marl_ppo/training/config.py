@@ -116,6 +116,8 @@ class TrainConfig:
     """id of the world to train on"""
     world_config: tyro.conf.Suppress[dict[str, str | int | float | bool]] = field(default_factory=dict)
     """settings of the world, such as agents=5"""
+    params: tyro.conf.Suppress[dict[str, tuple[float, ...]]] = field(default_factory=dict)
+    """the world's params over the budget, such as shaping = [1, 0]: from the first value to the last, evenly spaced"""
     seed: int = 0
     """everything random in the run follows from it"""
     total_steps: int = 1_000_000
@@ -156,6 +158,8 @@ class TrainConfig:
     """older checkpoints are removed"""
 
     def __post_init__(self) -> None:
+        if empty := [name for name, values in self.params.items() if not values]:
+            raise ConfigError(f"params {empty} have no value; give one, or the values over the budget, such as [1, 0]")
         _at_least_one(self, "total_steps", "num_envs", "num_steps", "checkpoint_updates", "keep_checkpoints")
         _positive(self, "minutes", "checkpoint_minutes")
         if reserved := self.world_config.keys() & set(RESERVED):

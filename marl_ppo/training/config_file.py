@@ -27,7 +27,7 @@ def preset(world: str) -> TrainConfig:
     for name in ("default", world.replace(":", "-")):
         file = presets_folder(world) / f"{name}.toml"
         if file.is_file():
-            settings = _laid_over(settings, read_toml(file))
+            settings = laid_over(settings, read_toml(file))
     return from_settings(TrainConfig, {"world": world, **settings}, source=f"the preset of {world!r}")
 
 
@@ -50,12 +50,17 @@ def load_config(file: Path, *, over: TrainConfig | None = None) -> TrainConfig:
     # What a file leaves out that was written by `save_config` is off, whatever a preset says.
     whole = settings.pop("whole", False)
     base = {} if over is None or whole else _without_none(asdict(over))
-    return from_settings(TrainConfig, _laid_over(base, settings), source=str(file))
+    return from_settings(TrainConfig, laid_over(base, settings), source=str(file))
 
 
 def save_config(config: TrainConfig, file: Path) -> None:
     """Write every setting, so that the file is enough to repeat the run; what is off (None) is left out."""
-    file.write_text(tomli_w.dumps({"format": FORMAT_VERSION, "whole": True, **_without_none(asdict(config))}), encoding="utf-8")
+    file.write_text(config_text(config), encoding="utf-8")
+
+
+def config_text(config: TrainConfig) -> str:
+    """What `save_config` writes."""
+    return tomli_w.dumps({"format": FORMAT_VERSION, "whole": True, **_without_none(asdict(config))})
 
 
 def from_settings(kind: type[Config], settings: Mapping[str, Any], *, source: str) -> Config:
@@ -82,11 +87,12 @@ def from_settings(kind: type[Config], settings: Mapping[str, Any], *, source: st
         raise ConfigError(f"{source}: {error}") from error
 
 
-def _laid_over(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def laid_over(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `settings` in place of what they name, table by table."""
     merged = dict(base)
     for name, value in settings.items():
         below = merged.get(name)
-        merged[name] = _laid_over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        merged[name] = laid_over(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return merged
 
 

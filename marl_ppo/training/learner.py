@@ -122,9 +122,11 @@ class Learner:
                 raise FileFormatError(
                     f"the saved optimiser is for {len(own['exp_avg'])} {name} weights, not {len(flat.values)}"
                 )
+            self._adam.state.pop(flat.values, None)
             if own:
                 self._adam.state[flat.values] = {
-                    key: tensor if key == "step" else tensor.to(flat.values.device) for key, tensor in own.items()
+                    key: tensor.clone() if key == "step" else tensor.to(flat.values.device, copy=True)
+                    for key, tensor in own.items()
                 }
 
     def _targets(self, batch: Batch, rows: Tensor) -> Targets:

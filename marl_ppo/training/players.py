@@ -18,9 +18,9 @@ from marl_ppo.errors import ConfigError, FileFormatError, UnknownNameError
 from marl_ppo.play.bot import Bot
 from marl_ppo.play.seating import Player
 from marl_ppo.training.cards import CARD, read_card
-from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, read_meta
+from marl_ppo.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, read_meta, write_folder
 from marl_ppo.training.config import TrainConfig
-from marl_ppo.training.config_file import load_config, preset, save_config
+from marl_ppo.training.config_file import config_text, load_config, preset, save_config
 from marl_ppo.training.setup import learning_agents, make_policies, spec_of
 from marl_ppo.workspace import known_bots, places
 
@@ -173,6 +173,12 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
         policy.actor.load_state_dict(weights)
     name = checkpoint.parent.parent.name if checkpoint.parent.name == "checkpoints" else checkpoint.name
     return Player(name=name, policies={agent: policies[p].actor for agent, p in agents.items()}, greedy=greedy)
+
+
+def freeze_player(checkpoint: Checkpoint, config: TrainConfig, folder: Path) -> Path:
+    """Write what it takes to play as `checkpoint` does: config and weights, in a folder that `load_player` reads."""
+    weights = {path: tensors for path, tensors in checkpoint.files.items() if path.endswith("/weights.safetensors")}
+    return write_folder(folder, replace(checkpoint, files=weights), {"config.toml": config_text(config)})
 
 
 def copy_player(checkpoint: Path, folder: Path) -> None:

@@ -145,8 +145,6 @@ class Experience:
     """What one learning policy decided in one rollout, by flat index [(T + 1) * S, ...] unless said otherwise."""
 
     group: int
-    mask: Array
-    """bool [N, A]: the seats the policy plays"""
     actions: Tensor
     logprob: Tensor
     values: Tensor
@@ -166,9 +164,10 @@ class Experience:
     """[S, size]: what the critic saw of the copy at each carried decision, in bytes where the rollout has it in bytes"""
 
     @classmethod
-    def allocate(cls, store: StepStore, policy: ActorCritic, group: int, mask: Array) -> "Experience":
-        """Zeroed fields for `policy`, which plays the seats `mask` of `group`."""
-        steps, seats = store.num_steps, mask.size
+    def allocate(cls, store: StepStore, policy: ActorCritic, group: int) -> "Experience":
+        """Zeroed fields for `policy`, which may play any seats of `group`."""
+        shape, steps = store.rewards[group].shape[1:], store.num_steps
+        seats = shape.numel()
         rows = (steps + 1) * seats
         world_group = store.spec.groups[group]
         action_dtype = torch.float32 if world_group.action_dtype is np.float32 else torch.int64
@@ -176,18 +175,32 @@ class Experience:
         shared_dtype = torch.float32 if shared is None else store.shared(shared, 0).dtype
         return cls(
             group=group,
-            mask=mask,
             actions=torch.zeros(rows, *world_group.action_shape, dtype=action_dtype),
             logprob=torch.zeros(rows),
             values=torch.zeros(rows),
             is_start=torch.zeros(rows, dtype=torch.bool),
             actor_memory=torch.zeros(rows, policy.actor.memory_size),
             critic_memory=torch.zeros(rows, policy.critic.memory_size),
-            decided=torch.zeros(steps, *mask.shape, dtype=torch.bool),
-            final_values=torch.zeros(steps, *mask.shape),
-            open=OpenDecisions.none(*mask.shape),
+            decided=torch.zeros(steps, *shape, dtype=torch.bool),
+            final_values=torch.zeros(steps, *shape),
+            open=OpenDecisions.none(*shape),
             open_shared=torch.zeros(seats, policy.critic.shared_size, dtype=shared_dtype),
         )
+
+    @property
+    def num_envs(self) -> int:
+        """N"""
+        return self.decided.shape[1]
+
+    @property
+    def num_agents(self) -> int:
+        """A"""
+        return self.decided.shape[2]
+
+    @property
+    def num_seats(self) -> int:
+        """S"""
+        return self.num_envs * self.num_agents
 
     def decision_fields(self) -> dict[str, Tensor]:
         """The fields that a carried decision takes along, by name."""
@@ -199,14 +212,14 @@ class Experience:
         is_open = np.flatnonzero(left_open.open)
         seats = torch.from_numpy(is_open)
         rows = torch.from_numpy(left_open.rows.reshape(-1)[is_open])
-        self.open = left_open._replace(rows=OpenDecisions.none(*self.mask.shape).rows)
+        self.open = left_open._replace(rows=OpenDecisions.none(self.num_envs, self.num_agents).rows)
         if not len(seats):
             return
         for field in self.decision_fields().values():
             field[seats] = field[rows]
         store.keep(self.group, rows, seats)
         if shared is not None:
-            older = rows < self.mask.size  # open since an earlier rollout: its shared input lies in open_shared already
+            older = rows < self.num_seats  # open since an earlier rollout: its shared input lies in open_shared already
             steps = store.shared(shared, slice(0, -1)).flatten(0, 1)
-            fresh = steps[rows // self.mask.shape[1]]
+            fresh = steps[rows // self.num_agents]
             self.open_shared[seats] = torch.where(older.unsqueeze(-1), self.open_shared[seats], fresh)

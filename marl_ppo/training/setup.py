@@ -17,8 +17,9 @@ from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, Group, World, WorldSpec
 from marl_ppo.errors import ConfigError, WorldError
+from marl_ppo.play.bank import Bank
 from marl_ppo.play.episodes import EpisodeLog
-from marl_ppo.play.play import Play
+from marl_ppo.play.play import Play, SeedSource
 from marl_ppo.play.seating import Player, seat_players
 from marl_ppo.training.collector import Collector, ForwardCritic, Student
 from marl_ppo.training.config import TrainConfig
@@ -44,10 +45,15 @@ class Setup:
     collector: Collector
     students: dict[str, Student]
     learners: dict[str, Learner]
+    params: dict[str, float]
+    """the world's params for the episodes that start next; to be kept up to date"""
+    bank: Bank | None
+    """where lineups are drawn from; None where there is only one"""
 
 
-def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor | None) -> Setup:
-    """Make everything, with initial weights; `others` play the teams that do not learn, by team name."""
+def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor | None, bank: Bank | None = None) -> Setup:
+    """Make everything, with initial weights. `others` play the teams that do not learn, by team name; with a `bank`,
+    lineups are drawn from it instead."""
     _check_device(config.device)
     for group, name in ((plugins.ADVANTAGES, config.ppo.advantages), (plugins.SURROGATES, config.ppo.surrogate)):
         find_part(group, name)  # an unknown one is refused before anything runs
@@ -64,19 +70,31 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
     store = StepStore(spec, config.num_envs, config.num_steps, shards)
     learners, students = {}, {}
     for name, policy in policies.items():
-        g, mask = _seats_of(spec, config.num_envs, learning, name)
+        g = spec.groups.index(_group_of(spec, name))
         fused = _is_fused(policy, spec.groups[g], config)
         learner = _learner(policy, config, fused, executor)
         learners[name] = learner
         actor, critic = _at_play(policy, config, fused)
-        experience = Experience.allocate(store, policy, g, mask)
+        experience = Experience.allocate(store, policy, g)
         students[name] = Student(policy, experience, learner.value_norm, actor=actor, critic=critic)
     own = Player(name="learner", policies={agent: students[name].actor for agent, name in learning.items()})
-    lineup = [others.get(team, own) for team in spec.teams]
-    logs = [EpisodeLog(spec, size) for size in sizes]
-    plays = [
-        _play(world, lineup, config.seed, shard.start, log) for world, shard, log in zip(worlds, shards, logs, strict=True)
-    ]
+    params = params_at(config, 0.0)
+    logs, plays = [], []
+    if bank is not None:
+        bank.seat_learner(own)
+    for world, shard in zip(worlds, shards, strict=True):
+        drawn = None if bank is None else bank.shard(shard.start, world.num_envs)
+        log = EpisodeLog(spec, world.num_envs, labels={} if drawn is None else drawn.arrays())
+        seeds, given = _seeds(config.seed, shard.start), lambda: params
+        if drawn is None:
+            fixed = seat_players(spec, world.num_envs, [others.get(team, own) for team in spec.teams])
+            play = Play(world, fixed.policies, fixed.seats, seeds, greedy=fixed.greedy, observers=[log], params=given)
+        else:
+            assert bank is not None
+            play = Play(world, bank.cast.policies, drawn, seeds, greedy=bank.cast.greedy, observers=[log], params=given)
+            drawn.play = play
+        logs.append(log)
+        plays.append(play)
     for world in worlds:
         world.needs_state = any(policy.critic.shared == "state" for policy in policies.values())
     collector = Collector(plays, shards, store, list(students.values()), executor)
@@ -89,7 +107,17 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
         collector=collector,
         students=students,
         learners=learners,
+        params=params,
+        bank=bank,
     )
+
+
+def params_at(config: TrainConfig, progress: float) -> dict[str, float]:
+    """The world's params after a share of the budget: each goes linearly along its values, evenly spaced."""
+    found = {}
+    for name, values in config.params.items():
+        found[name] = float(np.interp(progress, np.linspace(0, 1, len(values)), values))
+    return found
 
 
 def world_from(config: TrainConfig, num_envs: int) -> World:
@@ -136,12 +164,6 @@ def _group_of(spec: WorldSpec, policy: str) -> Group:
     return next(group for group in spec.groups if policy == group.name or policy in group.agents)
 
 
-def _seats_of(spec: WorldSpec, num_envs: int, learning: Mapping[str, str], name: str) -> tuple[int, Array]:
-    group = _group_of(spec, name)
-    columns = np.array([learning.get(agent) == name for agent in group.agents])
-    return spec.groups.index(group), np.tile(columns, (num_envs, 1))
-
-
 def _check_device(name: str) -> None:
     try:
         torch.empty(0, device=name)
@@ -181,10 +203,8 @@ def _at_play(policy: ActorCritic, config: TrainConfig, fused: bool) -> tuple[Pol
     return policy.actor, policy.critic
 
 
-def _play(world: World, lineup: list[Player], seed: int, first_copy: int, log: EpisodeLog) -> Play:
-    seating = seat_players(world.spec, world.num_envs, lineup)
-
+def _seeds(seed: int, first_copy: int) -> SeedSource:
     def seeds(copies: Array, episodes: Array) -> Array:
         return stream(seed, "train", copies + first_copy, episodes)
 
-    return Play(world, seating.policies, seating.seats, seeds, greedy=seating.greedy, observers=[log])
+    return seeds

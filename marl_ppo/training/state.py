@@ -5,6 +5,7 @@ the old ones are dropped.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -21,23 +22,48 @@ PLAY = "play.safetensors"
 
 def capture(setup: Setup, *, update: int, seconds: float) -> Checkpoint:
     """Copies of everything; to be called between updates."""
-    files: dict[str, Mapping[str, Tensor]] = {}
-    for name, learner in setup.learners.items():
-        folder = f"policies/{name}"
-        files[f"{folder}/weights.safetensors"] = {k: v.clone() for k, v in learner.policy.state_dict().items()}
-        files[f"{folder}/optimizer.safetensors"] = {k: v.clone() for k, v in learner.optimizer_state().items()}
-        files[f"{folder}/normalizer.safetensors"] = learner.value_norm.state()
-    files[PLAY] = _play_state(setup)
+    files = {**capture_learners(setup), PLAY: _play_state(setup)}
+    return Checkpoint(counters=counters(setup, update=update, seconds=seconds), files=files)
+
+
+def counters(setup: Setup, *, update: int, seconds: float) -> dict[str, Any]:
+    """What a checkpoint's meta.json tells."""
     plugin = world_plugin(setup.config.world)
-    counters = {
+    return {
         "world": _rules(setup),
         "package": None if plugin is None else plugin.package,
         "update": update,
         "steps": update * setup.config.steps_per_update,
         "seconds": seconds,
         "skipped_steps": {name: learner.skipped_steps for name, learner in setup.learners.items()},
+        "bank": None if setup.bank is None else {"residents": setup.bank.residents, "slots": setup.bank.slot_names},
     }
-    return Checkpoint(counters=counters, files=files)
+
+
+def capture_learners(setup: Setup) -> dict[str, Mapping[str, Tensor]]:
+    """What the policies have learned: weights, optimisers, value normalisers, by file."""
+    files: dict[str, Mapping[str, Tensor]] = {}
+    for name, learner in setup.learners.items():
+        folder = f"policies/{name}"
+        files[f"{folder}/weights.safetensors"] = {k: v.clone() for k, v in learner.policy.state_dict().items()}
+        files[f"{folder}/optimizer.safetensors"] = {k: v.clone() for k, v in learner.optimizer_state().items()}
+        files[f"{folder}/normalizer.safetensors"] = {k: v.clone() for k, v in learner.value_norm.state().items()}
+    return files
+
+
+def restore_learners(setup: Setup, files: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Put back what `capture_learners` gave."""
+    for name, learner in setup.learners.items():
+        folder = f"policies/{name}"
+        if f"{folder}/weights.safetensors" not in files:
+            raise FileFormatError(f"the checkpoint has no policy {name!r}: was the run's config.toml changed?")
+        own = learner.policy.state_dict()
+        saved = files[f"{folder}/weights.safetensors"]
+        if own.keys() != saved.keys() or any(own[key].shape != saved[key].shape for key in own):
+            raise FileFormatError(f"the weights of {name!r} are of another shape: was the run's config.toml changed?")
+        learner.policy.load_state_dict(dict(saved))
+        learner.load_optimizer_state(files[f"{folder}/optimizer.safetensors"])
+        learner.value_norm.load(files[f"{folder}/normalizer.safetensors"])
 
 
 def restore(setup: Setup, checkpoint: Checkpoint) -> bool:
@@ -47,17 +73,8 @@ def restore(setup: Setup, checkpoint: Checkpoint) -> bool:
     """
     if (rules := checkpoint.counters.get("world", _rules(setup))) != _rules(setup):
         raise FileFormatError(f"the checkpoint is of {rules}, and this is {_rules(setup)}: the same run cannot go on")
+    restore_learners(setup, checkpoint.files)
     for name, learner in setup.learners.items():
-        folder = f"policies/{name}"
-        if f"{folder}/weights.safetensors" not in checkpoint.files:
-            raise FileFormatError(f"the checkpoint has no policy {name!r}: was the run's config.toml changed?")
-        own = learner.policy.state_dict()
-        saved = checkpoint.files[f"{folder}/weights.safetensors"]
-        if own.keys() != saved.keys() or any(own[key].shape != saved[key].shape for key in own):
-            raise FileFormatError(f"the weights of {name!r} are of another shape: was the run's config.toml changed?")
-        learner.policy.load_state_dict(dict(saved))
-        learner.load_optimizer_state(checkpoint.files[f"{folder}/optimizer.safetensors"])
-        learner.value_norm.load(checkpoint.files[f"{folder}/normalizer.safetensors"])
         learner.skipped_steps = checkpoint.counters["skipped_steps"][name]
     play = checkpoint.files[PLAY]
     if "snapshot" not in setup.spec.capabilities:
@@ -72,6 +89,8 @@ def restore(setup: Setup, checkpoint: Checkpoint) -> bool:
         one.world.restore(snapshot)
         into_arrays(_part(play, f"play.{shard}."), one.arrays())
         into_arrays(_part(play, f"log.{shard}."), setup.logs[shard].arrays())
+        if setup.bank is not None:
+            into_arrays(_part(play, f"bank.{shard}."), setup.bank.shards[shard].arrays())
     for name, student in setup.students.items():
         into_arrays(_part(play, f"open.{name}."), _open_arrays(setup, student))
     return True
@@ -89,6 +108,8 @@ def _play_state(setup: Setup) -> dict[str, Tensor]:
             found |= _prefixed(f"world.{shard}.", play.world.snapshot())
         found |= _prefixed(f"play.{shard}.", play.arrays())
         found |= _prefixed(f"log.{shard}.", setup.logs[shard].arrays())
+        if setup.bank is not None:
+            found |= _prefixed(f"bank.{shard}.", setup.bank.shards[shard].arrays())
     for name, student in setup.students.items():
         found |= _prefixed(f"open.{name}.", _open_arrays(setup, student))
     return to_tensors(found)
@@ -97,7 +118,7 @@ def _play_state(setup: Setup) -> dict[str, Tensor]:
 def _open_arrays(setup: Setup, student: Student) -> dict[str, Array]:
     """The decisions carried in row 0, and the critic's memory."""
     experience, store = student.experience, setup.store
-    seats = experience.mask.size
+    seats = experience.num_seats
     carried = {name: field[:seats].numpy() for name, field in experience.decision_fields().items()}
     carried |= {f"obs.{leaf}": array[0].numpy() for leaf, array in store.obs[experience.group].items()}
     mask = store.action_mask[experience.group]

@@ -1,7 +1,7 @@
 """The training loop: collect, learn, report, save; repeat until the budget or the time is used up."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from marl_ppo import plugins
 from marl_ppo.envs.seeds import stream
+from marl_ppo.play.bank import Bank
 from marl_ppo.play.episodes import Episodes
 from marl_ppo.play.seating import Player
 from marl_ppo.training import state
@@ -20,7 +21,7 @@ from marl_ppo.training.batch import make_batch
 from marl_ppo.training.checkpoint import Checkpoint
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.parts import find_part
-from marl_ppo.training.setup import build
+from marl_ppo.training.setup import build, params_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +34,20 @@ class Progress:
     seconds: float
     """of training, those before a resume included"""
     metrics: Mapping[str, float]
+    episodes: tuple[Episodes, ...] = ()
+    """those that ended in the rollout"""
 
 
 class Trainer:
     """One training run in memory; files are the business of `run.py`. Close it, or use it as a context."""
 
-    def __init__(self, config: TrainConfig, others: Mapping[str, Player] | None = None) -> None:
+    def __init__(self, config: TrainConfig, others: Mapping[str, Player] | None = None, bank: Bank | None = None) -> None:
+        """`others` play the teams that do not learn; with a `bank`, every episode's lineup is drawn from it."""
         torch.set_num_threads(1)
         self.config = config
         self._executor = ThreadPoolExecutor(config.threads) if config.threads > 1 else None
-        self.setup = build(config, others or {}, self._executor)
+        self.setup = build(config, others or {}, self._executor, bank)
+        self._initial = state.capture_learners(self.setup)
         self.update = 0
         self.seconds = 0.0
         self._started = False
@@ -60,6 +65,7 @@ class Trainer:
     def train_once(self) -> Progress:
         """One rollout and one update of every learner."""
         began = time.perf_counter()
+        self.setup.params.update(params_at(self.config, self.update / self.config.num_updates))
         if not self._started:
             self.setup.collector.start()
             self._started = True
@@ -69,27 +75,37 @@ class Trainer:
         for name in self.setup.learners:
             metrics |= {f"{name}/{key}": value for key, value in self._learn(name).items()}
         self.update += 1
+        episodes = tuple(log.take() for log in self.setup.logs)
         ended = time.perf_counter()
         self.seconds += ended - began
         metrics |= {
             "SPS": self.config.steps_per_update / (ended - began),
             "collect_share": (collected - began) / (ended - began),
             "faults": self.setup.store.faulted[2:].sum(),
-            **self._episode_metrics(),
+            **self._episode_metrics(episodes),
         }
         # The one place where metrics are read off the device.
         values = {name: float(value) for name, value in metrics.items()}
-        return Progress(update=self.update, steps=self.steps, seconds=self.seconds, metrics=values)
+        return Progress(update=self.update, steps=self.steps, seconds=self.seconds, metrics=values, episodes=episodes)
 
     def checkpoint(self) -> Checkpoint:
         """All that the future depends on."""
         return state.capture(self.setup, update=self.update, seconds=self.seconds)
+
+    def learners(self) -> Checkpoint:
+        """What the policies have learned so far, without where their episodes stand."""
+        counters = state.counters(self.setup, update=self.update, seconds=self.seconds)
+        return Checkpoint(counters=counters, files=state.capture_learners(self.setup))
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of a run with the same config."""
         self.update = int(checkpoint.counters["update"])
         self.seconds = float(checkpoint.counters["seconds"])
         self._started = state.restore(self.setup, checkpoint)
+
+    def begin_anew(self) -> None:
+        """Give every policy its initial weights back, and forget what was learned besides; episodes and counters go on."""
+        state.restore_learners(self.setup, self._initial)
 
     def take_notices(self) -> list[str]:
         """What the worlds have to tell since the last call."""
@@ -130,9 +146,8 @@ class Trainer:
         student.experience.carry(self.setup.store, left_open, shared)
         return metrics
 
-    def _episode_metrics(self) -> dict[str, float]:
+    def _episode_metrics(self, taken: Sequence[Episodes]) -> dict[str, float]:
         """Means over the episodes that ended in this rollout; none, no entry."""
-        taken = [log.take() for log in self.setup.logs]
         episodes = sum(map(len, taken))
         if not episodes:
             return {"episodes": 0.0}
@@ -145,5 +160,5 @@ class Trainer:
         return found
 
 
-def _mean(taken: list[Episodes], field: Callable[[Episodes], np.ndarray[Any, Any]]) -> float:
+def _mean(taken: Sequence[Episodes], field: Callable[[Episodes], np.ndarray[Any, Any]]) -> float:
     return float(np.concatenate([field(episodes) for episodes in taken]).mean())

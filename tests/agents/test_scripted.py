@@ -127,7 +127,7 @@ def test_players_that_cannot_see_their_velocity_remember_it_exactly(action: str)
     play = started(world, [SCRIPT, SCRIPT])
     for _ in range(10):
         play.step()
-    remembered = torch.cat([part.memory.unflatten(0, (8, -1)) for part in play.parts], dim=1)
+    remembered = torch.cat([memory.unflatten(0, (8, -1)) for memory in play.memory], dim=1)
 
     np.testing.assert_allclose(remembered.numpy(), world.bodies.velocity, atol=1e-5)
 

@@ -142,7 +142,6 @@ def test_discrete_actions_reach_the_world_as_they_are() -> None:
 def test_a_seat_that_does_not_act_keeps_its_memory() -> None:
     """Also while others act, and across the end of an episode, until the seat decides again."""
     play = started(Rota(), [Recorder()])
-    (part,) = play.parts
     remembered = torch.zeros(COPIES, AGENTS)
     for _ in range(20):
         acting = torch.from_numpy(play.world.outputs.acting[0].copy())
@@ -151,7 +150,7 @@ def test_a_seat_that_does_not_act_keeps_its_memory() -> None:
         remembered = torch.where(acting, torch.where(first, 0.0, remembered) + 1, remembered)
 
         assert not acting.all()
-        assert torch.equal(part.memory.view(COPIES, AGENTS), remembered)
+        assert torch.equal(play.memory[0].view(COPIES, AGENTS), remembered)
 
 
 def test_memory_before_and_after_a_decision_can_still_be_looked_at_later() -> None:
@@ -239,7 +238,7 @@ def test_decisions_are_counted_anew_in_every_episode() -> None:
     play = started(Rota(), [Recorder()])
     for _ in range(30):
         play.step()
-        counts, remembered = play.decisions[0], play.parts[0].memory.view(COPIES, AGENTS).numpy()
+        counts, remembered = play.decisions[0], play.memory[0].view(COPIES, AGENTS).numpy()
 
         np.testing.assert_array_equal(counts[counts > 0], remembered[counts > 0])
         assert (counts[play.world.outputs.obs[0]["vector"][..., 2] == 0] == 0).all()

@@ -71,16 +71,15 @@ def on_lazy(policy: ActorCritic) -> ActorCritic:
 def test_a_policy_elsewhere_decides_what_it_decides_here(trainer: Trainer) -> None:
     student = first_student(trainer)
     (play, *_) = trainer.setup.plays
-    part = next(part for part in play.parts if part.policy is student.actor)
-    outputs, seats = play.world.outputs, part.mask.size
-    mask = outputs.action_mask[part.group]
-    obs = {leaf: torch.from_numpy(array).flatten(0, 1) for leaf, array in outputs.obs[part.group].items()}
+    g, outputs = student.experience.group, play.world.outputs
+    seats, mask = play.seats[g].size, outputs.action_mask[g]
+    obs = {leaf: torch.from_numpy(array).flatten(0, 1) for leaf, array in outputs.obs[g].items()}
     given = (
         obs,
         None if mask is None else torch.from_numpy(mask).flatten(0, 1),
-        part.agent_index,
+        torch.tensor(play.world.spec.groups[g].agent_index).repeat(play.world.num_envs),
         torch.zeros(seats, dtype=torch.bool),
-        part.memory,
+        play.memory[g],
         torch.full((seats, student.actor.noise_size), 0.3),
         False,
     )

@@ -52,8 +52,8 @@ def choices(config: TrainConfig, spared: tuple[int, int] | None = None) -> dict[
         found = {}
         for part, rows, _, _, decision in play.decide():
             made = torch.cat([decision.actions.view(len(decision.logprob), -1), decision.logprob.unsqueeze(1)], dim=1)
-            num_agents = part.mask.shape[1]
-            column = (torch.arange(part.mask.size) if rows is None else rows) % num_agents
+            num_envs, num_agents = part.noise.shape[:2]
+            column = (torch.arange(num_envs * num_agents) if rows is None else rows) % num_agents
             found |= {(part.group, a): made[column == a] for a in range(num_agents)}
         return found
 
@@ -82,7 +82,7 @@ def test_a_critic_sees_what_its_input_says_and_nothing_else(
     row, agent = 4, 1
     with Trainer(small("spread", critic_input=critic_input, **settings)) as trainer:
         (student,) = trainer.setup.students.values()
-        store, (num_envs, num_agents) = trainer.setup.store, student.experience.mask.shape
+        store, (num_envs, num_agents) = trainer.setup.store, student.experience.decided.shape[1:]
         trainer.setup.collector.start()
         trainer.setup.collector.collect()
 

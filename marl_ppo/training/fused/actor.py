@@ -19,7 +19,7 @@ from numba import njit
 from marl_ppo.agents.distributions import FORBIDDEN_LOGIT
 from marl_ppo.training.fused.inputs import Inputs, gather
 from marl_ppo.training.fused.math32 import exp, log
-from marl_ppo.training.fused.mlp import Array, FusedMLP, Net, backward, forward, take_gradient
+from marl_ppo.training.fused.mlp import Array, FusedMLP, Net, backward, forward, load, take_gradient
 from marl_ppo.training.fused.tile import LANES
 
 _FORBIDDEN = np.float32(FORBIDDEN_LOGIT)
@@ -91,7 +91,21 @@ class FusedActor(FusedMLP):
 
         `noise` is float32 [R], uniform on (0, 1): the action is the inverse of the cumulative distribution there.
         """
-        _act(self.net, inputs, mask, noise, actions, logprob)
+        _act(self.net, np.arange(len(actions)), inputs, mask, noise, actions, logprob)
+
+    def act_in_turn(
+        self,
+        parameters: Array,
+        order: Array,
+        ends: Array,
+        inputs: Inputs,
+        mask: Array,
+        noise: Array,
+        actions: Array,
+        logprob: Array,
+    ) -> None:
+        """As `act`, with K networks: the rows `order[ends[k - 1] : ends[k]]` (int64 [R], [K]) with `parameters[k]` ([K, P])."""
+        _act_in_turn(self.net, parameters, order, ends, inputs, mask, noise, actions, logprob)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
@@ -185,12 +199,12 @@ def _add_stats(
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-def _act(net: Net, inputs: Inputs, mask: Array, noise: Array, actions: Array, logprob: Array) -> None:
+def _act(net: Net, rows: Array, inputs: Inputs, mask: Array, noise: Array, actions: Array, logprob: Array) -> None:
     choices = net.widths[-1]
     logprobs, probs = np.empty((choices, net.block), np.float32), np.empty((choices, net.block), np.float32)
     entropy = np.empty(net.block, np.float32)
-    for begin in range(0, len(actions), net.block):
-        block = np.arange(begin, min(begin + net.block, len(actions)))
+    for begin in range(0, len(rows), net.block):
+        block = rows[begin : begin + net.block]
         n = len(block)
         gather(inputs, block, net)
         forward(net, n)
@@ -201,16 +215,36 @@ def _act(net: Net, inputs: Inputs, mask: Array, noise: Array, actions: Array, lo
             for k in range(choices):
                 total += probs[k, r]
             # Kept below the total, which a product of two floats could otherwise reach.
-            threshold = noise[begin + r] * (total * _BELOW_ONE)
+            threshold = noise[block[r]] * (total * _BELOW_ONE)
             cumulated = _ZERO
             # What stays where the network gives NaN: an action all the same, with a logprob that shows it.
-            actions[begin + r], logprob[begin + r] = choices - 1, logprobs[choices - 1, r]
+            actions[block[r]], logprob[block[r]] = choices - 1, logprobs[choices - 1, r]
             for k in range(choices):
                 cumulated += probs[k, r]
                 if probs[k, r] > 0 and cumulated > threshold:
-                    actions[begin + r] = k
-                    logprob[begin + r] = logprobs[k, r]
+                    actions[block[r]] = k
+                    logprob[block[r]] = logprobs[k, r]
                     break
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _act_in_turn(
+    net: Net,
+    parameters: Array,
+    order: Array,
+    ends: Array,
+    inputs: Inputs,
+    mask: Array,
+    noise: Array,
+    actions: Array,
+    logprob: Array,
+) -> None:
+    begin = 0
+    for k in range(len(parameters)):
+        if ends[k] > begin:
+            load(net, parameters[k])
+            _act(net, order[begin : ends[k]], inputs, mask, noise, actions, logprob)
+        begin = ends[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

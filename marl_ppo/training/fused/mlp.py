@@ -86,11 +86,12 @@ class FusedMLP:
 
     def load(self, parameters: Array) -> None:
         """Copy the parameters (float32 [P]) in; call it after every change of them."""
-        _load(self.net, parameters)
+        load(self.net, parameters)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _load(net: Net, parameters: Array) -> None:
+def load(net: Net, parameters: Array) -> None:
+    """See `FusedMLP.load`."""
     at, weight_at, bias_at = 0, 0, 0
     for layer in range(len(net.widths) - 1):
         inputs, outputs = net.widths[layer], net.widths[layer + 1]

@@ -5,17 +5,19 @@ not influence one another, and the log-probabilities are those that the fused up
 """
 
 import threading
-from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from marl_ppo.agents.actor_critic import Actor, Critic
-from marl_ppo.agents.networks import NetworkConfig
+from marl_ppo.agents.distributions import CategoricalHead
+from marl_ppo.agents.networks import Activation, NetworkConfig, Tanh
 from marl_ppo.agents.observations import flat_obs
-from marl_ppo.agents.policy import Decision, Obs
+from marl_ppo.agents.policy import Decision, Obs, Policy
+from marl_ppo.agents.stacked import Stack, StackedActors
 from marl_ppo.training.fused.actor import FusedActor
 from marl_ppo.training.fused.critic import FusedCritic
 from marl_ppo.training.fused.inputs import Inputs
@@ -55,6 +57,86 @@ class FusedActing:
         actions, logprob = np.empty(len(own), np.int64), np.empty(len(own), np.float32)
         self._nets.loaded().act(inputs, mask, _array(noise).reshape(-1), actions, logprob)
         return Decision(torch.from_numpy(actions), torch.from_numpy(logprob), memory)
+
+
+class FusedStack:
+    """The twin of StackedActors: each member's rows in turn, with its weights, in one call. Nothing is padded."""
+
+    def __init__(self, actors: Sequence[Actor], activation: Activation) -> None:
+        self._stack = StackedActors(actors)
+        self._actor = actors[0]
+        self.parameters = np.stack([np.concatenate(flat_views(actor.parameters())) for actor in actors])
+        """float32 [K, P]"""
+        self.noise_size, self.memory_size = actors[0].noise_size, actors[0].memory_size
+        self._nets = threading.local()
+        self._make = lambda: FusedActor(widths(actors[0]), activation)
+
+    def of(self, members: Tensor) -> Policy:
+        """See `Stack.of`."""
+        return _FusedRows(self, members)
+
+    def act(self, members: Tensor, obs: Obs, mask: Tensor | None, agent_index: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Sampled actions and their log-probability [B]."""
+        own, index = _array(self._actor.encoder(flat_obs(obs))), _array(agent_index)
+        inputs = Inputs(_NOTHING_SHARED, own, index if len(own) else _NO_INDEX, self._actor.num_indices)
+        legal = np.zeros((0, 1), bool) if mask is None else _array(mask)
+        order = np.argsort(members.numpy(), kind="stable")
+        ends = np.bincount(members.numpy(), minlength=len(self.parameters)).cumsum()
+        actions, logprob = np.empty(len(own), np.int64), np.empty(len(own), np.float32)
+        if not hasattr(self._nets, "net"):
+            self._nets.net = self._make()
+        self._nets.net.act_in_turn(self.parameters, order, ends, inputs, legal, _array(noise).reshape(-1), actions, logprob)
+        return torch.from_numpy(actions), torch.from_numpy(logprob)
+
+    def greedy(self, members: Tensor) -> Policy:
+        """What plays the most probable actions."""
+        return self._stack.of(members)
+
+
+class _FusedRows(NamedTuple):
+    """A stack whose members are told row by row."""
+
+    stack: FusedStack
+    members: Tensor
+
+    @property
+    def noise_size(self) -> int:
+        return self.stack.noise_size
+
+    @property
+    def memory_size(self) -> int:
+        return self.stack.memory_size
+
+    def act(
+        self,
+        obs: Obs,
+        action_mask: Tensor | None,
+        agent_index: Tensor,
+        is_start: Tensor,
+        memory: Tensor,
+        noise: Tensor,
+        greedy: bool,
+    ) -> Decision:
+        if greedy:
+            return self.stack.greedy(self.members).act(obs, action_mask, agent_index, is_start, memory, noise, greedy)
+        return Decision(*self.stack.act(self.members, obs, action_mask, agent_index, noise), memory)
+
+
+def fastest_stack(actors: Sequence[Actor]) -> Stack:
+    """For actors of one architecture."""
+    actor = actors[0]
+    activation = _activation(actor)
+    plain = not actor.memory_size and not actor.encoder.is_learned and not actor.encoder.has_statistics
+    on_cpu = all(parameter.device.type == "cpu" for parameter in actor.parameters())
+    if activation and plain and on_cpu and isinstance(actor.head, CategoricalHead) and not actor.trunk.autocast:
+        return FusedStack(actors, activation)
+    return StackedActors(actors)
+
+
+def _activation(actor: Actor) -> Activation | None:
+    """The one between the layers, where hand-derived code knows it."""
+    kinds: dict[type[nn.Module], Activation] = {Tanh: "tanh", nn.ReLU: "relu"}
+    return next((kinds[type(layer)] for layer in actor.trunk.layers if type(layer) in kinds), None)
 
 
 class FusedValues:

@@ -1,0 +1,185 @@
+"""Many frozen actors of one architecture as one: their weights stacked, their rows in one batched forward.
+
+member   one of K actors; each row of a batch is played by one of them
+
+Rows are laid out in blocks that belong to a single member each, so that members may have very different numbers of rows
+and little is computed for nobody. What a member decides is what it would decide alone, to the rounding of matrix products.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, stack_module_state
+
+from marl_ppo.agents.actor_critic import Actor
+from marl_ppo.agents.observations import flat_obs
+from marl_ppo.agents.policy import Decision, Obs, Policy
+
+BLOCK = 16
+"""rows of a block: few members have less, and a matrix product gains little from more"""
+
+
+@runtime_checkable
+class Stack(Protocol):
+    """K actors of one architecture whose weights never change."""
+
+    @property
+    def noise_size(self) -> int:
+        """See `Policy`."""
+
+    @property
+    def memory_size(self) -> int:
+        """See `Policy`."""
+
+    def of(self, members: Tensor) -> Policy:
+        """The policy that plays row b of a batch as member `members[b]` (int64 [B]) does."""
+
+
+class StackedActors:
+    """The stack that serves every architecture."""
+
+    def __init__(self, actors: Sequence[Actor]) -> None:
+        self._head = actors[0].head
+        self._skeleton = actors[0]
+        parameters, buffers = stack_module_state(list(actors))
+        self._state = {name: tensor.detach() for name, tensor in (parameters | buffers).items()}
+        self._forward = torch.vmap(self._one, in_dims=(0, 0, 0, 0, 0))
+        self.noise_size = actors[0].noise_size
+        self.memory_size = actors[0].memory_size
+
+    def of(self, members: Tensor) -> Policy:
+        """See `Stack.of`."""
+        return _Rows(self, members)
+
+    def params(
+        self, obs: Tensor, agent_index: Tensor, is_start: Tensor, memory: Tensor, members: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Parameters of the action distributions [B, P], and memory [B, M]."""
+        blocks = _blocks(members)
+        weights = {name: tensor[blocks.members] for name, tensor in self._state.items()}
+        inputs = (tensor[blocks.rows] for tensor in (obs, agent_index, is_start, memory))
+        params, memory = self._forward(weights, *inputs)
+        return params.flatten(0, 1)[blocks.places], memory.flatten(0, 1)[blocks.places]
+
+    def sample(self, params: Tensor, noise: Tensor, mask: Tensor | None, greedy: bool) -> tuple[Tensor, Tensor]:
+        """Actions and their log-probability [B]."""
+        actions = self._head.sample(params, noise, mask, greedy)
+        return actions, self._head.logprob_entropy(params, actions, mask)[0]
+
+    def _one(
+        self, weights: dict[str, Tensor], obs: Tensor, agent_index: Tensor, is_start: Tensor, memory: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        found: tuple[Tensor, Tensor] = functional_call(self._skeleton, weights, (obs, agent_index, is_start, memory))
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """One of a stack, as a policy of its own; whoever seats several of a stack lets them act together."""
+
+    stack: Stack
+    number: int
+
+    @property
+    def noise_size(self) -> int:
+        """See `Policy`."""
+        return self.stack.noise_size
+
+    @property
+    def memory_size(self) -> int:
+        """See `Policy`."""
+        return self.stack.memory_size
+
+    def act(
+        self,
+        obs: Obs,
+        action_mask: Tensor | None,
+        agent_index: Tensor,
+        is_start: Tensor,
+        memory: Tensor,
+        noise: Tensor,
+        greedy: bool,
+    ) -> Decision:
+        """See `Policy.act`."""
+        everyone = torch.full_like(agent_index, self.number)
+        return self.stack.of(everyone).act(obs, action_mask, agent_index, is_start, memory, noise, greedy)
+
+
+def stacked(actors: Sequence[Actor], make: Callable[[Sequence[Actor]], Stack] = StackedActors) -> list[Member]:
+    """The actors in the order given, those of one architecture in one stack."""
+    kinds: dict[tuple[object, ...], list[int]] = {}
+    for place, actor in enumerate(actors):
+        kinds.setdefault(_architecture(actor), []).append(place)
+    found: dict[int, Member] = {}
+    for places in kinds.values():
+        stack = make([actors[place] for place in places])
+        found |= {place: Member(stack, number) for number, place in enumerate(places)}
+    return [found[place] for place in range(len(actors))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A stack whose members are told row by row."""
+
+    stack: StackedActors
+    members: Tensor
+
+    @property
+    def noise_size(self) -> int:
+        return self.stack.noise_size
+
+    @property
+    def memory_size(self) -> int:
+        return self.stack.memory_size
+
+    def act(
+        self,
+        obs: Obs,
+        action_mask: Tensor | None,
+        agent_index: Tensor,
+        is_start: Tensor,
+        memory: Tensor,
+        noise: Tensor,
+        greedy: bool,
+    ) -> Decision:
+        params, memory = self.stack.params(flat_obs(obs), agent_index, is_start, memory, self.members)
+        return Decision(*self.stack.sample(params, noise, action_mask, greedy), memory)
+
+
+class _Blocks(NamedTuple):
+    """How B rows lie in blocks of one member each."""
+
+    members: Tensor
+    """int64 [blocks]: whose a block is"""
+    rows: Tensor
+    """int64 [blocks, BLOCK]: the row at each place of a block; its own first one where it is not full"""
+    places: Tensor
+    """int64 [B]: where each row lies among all blocks' places"""
+
+
+def _blocks(members: Tensor) -> _Blocks:
+    order = torch.argsort(members, stable=True)
+    present, counts = torch.unique_consecutive(members[order], return_counts=True)
+    blocks = -(-counts // BLOCK)
+    # What comes before each member: rows in the order, and places in the blocks.
+    rows_before, places_before = counts.cumsum(0) - counts, (blocks.cumsum(0) - blocks) * BLOCK
+    places_in_order = torch.arange(len(members)) + torch.repeat_interleave(places_before - rows_before, counts)
+    places = torch.empty_like(order)
+    places[order] = places_in_order
+    owner = torch.repeat_interleave(torch.arange(len(present)), blocks)
+    rows = order[rows_before[owner]].repeat_interleave(BLOCK)
+    rows[places_in_order] = order
+    return _Blocks(present[owner], rows.view(-1, BLOCK), places)
+
+
+def _architecture(actor: Actor) -> tuple[object, ...]:
+    """What actors must share to be stacked."""
+    # The text of a module names its parts and their sizes; plain functions such as an activation are parts here, too.
+    return (
+        str(actor),
+        type(actor),
+        *((name, tensor.shape, tensor.dtype) for name, tensor in actor.state_dict(keep_vars=True).items()),
+    )

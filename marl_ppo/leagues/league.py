@@ -1,0 +1,435 @@
+"""The coordinator: turn after turn, learners are matched and train, are kept and reset, and those who were kept are rated.
+
+turn     so many updates of every learner; afterwards everything is saved in one transaction
+member   somebody who does not learn: a kept player, an anchor, a guest
+ladder   games between members, from which payoffs and ratings are made. Games of learners steer matchmaking only, since
+         a learner is another player after every update
+
+A league killed at any moment goes on from its last turn and ends as if nothing had happened: what a turn does follows from
+the recipe, the seed and what the turn before it left.
+"""
+
+import datetime
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from marl_ppo.envs.registry import make_world
+from marl_ppo.envs.seeds import stream
+from marl_ppo.envs.world import Array, World
+from marl_ppo.errors import ConfigError
+from marl_ppo.leagues.counts import DecayedCounts
+from marl_ppo.leagues.ladder import Played, can_meet, parts_of, play_fixtures
+from marl_ppo.leagues.learner import Learner, Turn, part_in_words
+from marl_ppo.leagues.matchmakers import Opponent, View
+from marl_ppo.leagues.members import Members, anchors_of
+from marl_ppo.leagues.payoffs import Payoffs
+from marl_ppo.leagues.ratings import Rating, Ratings
+from marl_ppo.leagues.recipe import Recipe, recipe_from
+from marl_ppo.leagues.scheduling import choose_fixtures
+from marl_ppo.leagues.store import CountRow, EventRow, MatchRow, PlayerRow, RatingRow, Store
+from marl_ppo.play.seating import Player
+from marl_ppo.training.trainer import Progress
+
+LADDER_COPIES = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a turn brought."""
+
+    turn: int
+    steps: int
+    """of all learners so far"""
+    progress: Mapping[str, Progress]
+    """by learner"""
+    events: tuple[EventRow, ...]
+    members: int
+    games: int
+    """on the ladder, in this turn"""
+    seconds: float
+
+
+class LeagueListener:
+    """Hears what happens in a league; the methods do nothing unless overridden."""
+
+    def on_start(self, league: "League") -> None:
+        """The first turn of a session is about to begin."""
+
+    def on_update(self, learner: str, progress: Progress) -> None:
+        """A learner did an update; called from the thread it trains in."""
+
+    def on_ladder(self, done: int, total: int) -> None:
+        """Games of this turn's ladder."""
+
+    def on_turn(self, report: Report) -> None:
+        """A turn is done and saved."""
+
+    def on_stop(self) -> None:
+        """The session is over, in whatever way."""
+
+
+@dataclass(slots=True)
+class _News:
+    """What a turn will write."""
+
+    players: list[PlayerRow] = field(default_factory=list)
+    matches: list[MatchRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+
+
+class League:
+    """A league at work, in its folder. Close it, or use it as a context."""
+
+    def __init__(self, folder: Path, recipe: Recipe, store: Store, world: World) -> None:
+        self.folder, self.recipe, self.store, self.spec = folder, recipe, store, world.spec
+        self._world = world
+        self.members = Members(folder, world.spec)
+        self.learners = {
+            config.name: Learner(recipe, config, world.spec, folder / "learners" / config.name) for config in recipe.learners
+        }
+        self.counts = DecayedCounts()
+        self.ratings = Ratings()
+        self._executor = ThreadPoolExecutor(recipe.threads) if recipe.threads > 1 else None
+        self._together = len(world.spec.teams) == 1
+        self.turn = 0
+
+    @classmethod
+    def create(cls, recipe: Recipe, folder: Path) -> "League":
+        """A new league in an empty folder. Raises ConfigError where there is one already."""
+        if folder.exists() and any(folder.iterdir()):
+            raise ConfigError(f"{folder} is not empty; choose another --name, or go on with `league run --resume {folder}`")
+        world = _make_world(recipe)
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {
+            "world": world.spec.id,
+            "version": world.spec.version,
+            "config": recipe.world_config,
+            "recipe": recipe.as_dict(),
+        }
+        store = Store.create(folder, facts)
+        league = cls(folder, recipe, store, world)
+        league._begin()
+        return league
+
+    @classmethod
+    def resume(cls, folder: Path) -> "League":
+        """Go on from the last turn that was saved. Raises ConfigError where the world is another one by now."""
+        store = Store.open(folder, writing=True)
+        facts = store.facts()
+        recipe = recipe_from(facts["recipe"], source=str(store.file))
+        world = _make_world(recipe)
+        if (world.spec.id, world.spec.version) != (facts["world"], facts["version"]):
+            raise ConfigError(
+                f"{folder} is a league of {facts['world']!r} version {facts['version']}, and this is version {world.spec.version}"
+            )
+        league = cls(folder, recipe, store, world)
+        league._go_on()
+        return league
+
+    @property
+    def finished(self) -> bool:
+        """Whether every learner's budget is used up."""
+        return all(learner.trainer.finished for learner in self.learners.values())
+
+    @property
+    def steps(self) -> int:
+        """World steps of all learners."""
+        return sum(learner.trainer.steps for learner in self.learners.values())
+
+    def run(self, *, minutes: float | None = None, listener: LeagueListener | None = None, turns: int | None = None) -> None:
+        """Play turns until the budget, the minutes or the turns are used up."""
+        listener = listener or LeagueListener()
+        began, played = time.perf_counter(), 0
+        listener.on_start(self)
+        try:
+            while not self.finished and (turns is None or played < turns):
+                if minutes is not None and time.perf_counter() - began >= 60 * minutes:
+                    break
+                listener.on_turn(self.play_turn(listener))
+                played += 1
+        finally:
+            listener.on_stop()
+
+    def play_turn(self, listener: LeagueListener | None = None) -> Report:
+        """Match, train, keep, reset, play the ladder, rate, and save it all."""
+        listener = listener or LeagueListener()
+        began = time.perf_counter()
+        turn, news = self.turn + 1, _News()
+        self._match(turn)
+        trained = self._train(listener)
+        for name, did in trained.items():
+            self._digest(name, did, news)
+        for learner in self.learners.values():
+            self._keep(learner, turn, news)
+        games = self._play_ladder(turn, news, listener)
+        self._save(turn, news, time.perf_counter() - began)
+        return Report(
+            turn=turn,
+            steps=self.steps,
+            progress={name: did.progress for name, did in trained.items() if did.progress is not None},
+            events=tuple(news.events),
+            members=sum(row.kind != "learner" for row in self._players.values()),
+            games=games,
+            seconds=time.perf_counter() - began,
+        )
+
+    def payoffs(self) -> Payoffs:
+        """Of all members, in the order in which they joined."""
+        names = [row.name for row in self._players.values() if row.kind != "learner"]
+        return Payoffs.of(names, list(self._matches.values()), together=self._together)
+
+    def close(self) -> None:
+        """End threads, worlds and files."""
+        for learner in self.learners.values():
+            learner.close()
+        if self._executor is not None:
+            self._executor.shutdown()
+        self._world.close()
+        self.store.close()
+
+    def __enter__(self) -> "League":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _begin(self) -> None:
+        """Turn 0: the anchors, and every learner as it was born."""
+        self._players: dict[str, PlayerRow] = {}
+        self._matches: dict[tuple[str, str, str], MatchRow] = {}
+        self._kept_at = dict.fromkeys(self.learners, 0)
+        self._kept = dict.fromkeys(self.learners, 0)
+        self._champion = ""
+        self._test: dict[str, Any] = {}
+        news = _News()
+        for name in anchors_of(self.recipe.anchors, self.spec):
+            news.players.append(_row(name, "anchor", teams=self.spec.teams))
+        for name, learner in self.learners.items():
+            news.players.append(_row(name, "learner", learner=name, role=learner.config.matchmaker, teams=self._teams(learner)))
+        self._enter(news.players)
+        for learner in self.learners.values():
+            self._freeze(learner, 0, "start", news)
+            learner.open_record()
+        self._commit(0, news, 0.0, checkpoints={})
+
+    def _go_on(self) -> None:
+        state = self.store.state()
+        self._players = {}
+        self._enter(self.store.players())
+        self.members.remove_strangers(self._players)
+        self._matches = {(m.first, m.second, m.side): m for m in self.store.matches("ladder")}
+        self.turn = self.store.turn()
+        self._kept_at, self._kept = state["kept_at"], state["kept"]
+        self._champion, self._test = state["champion"], state["test"]
+        self.counts.load(self.store.counts())
+        self.ratings = Ratings.load({r.player: r.as_rating() for r in self.store.ratings()})
+        for name, learner in self.learners.items():
+            if name in state["checkpoints"]:
+                learner.restore(state["checkpoints"][name], self._load)
+            learner.open_record()
+
+    def _match(self, turn: int) -> None:
+        """Decide from what the last turn left whom each learner meets in this one."""
+        self._live = {name: learner.frozen_copy() for name, learner in self.learners.items()}
+        payoffs = self.payoffs()
+        for place, (name, learner) in enumerate(self.learners.items()):
+            chances = learner.matchmaker.distribution(self._view(learner, payoffs))
+            learner.prepare(chances, _uniform(self.recipe.seed, place, turn), self._load)
+            self._chances = {**getattr(self, "_chances", {}), name: chances}
+
+    def _train(self, listener: LeagueListener) -> dict[str, Turn]:
+        def train(name: str) -> Turn:
+            return self.learners[name].train(lambda progress: listener.on_update(name, progress))
+
+        if self._executor is None:
+            return {name: train(name) for name in self.learners}
+        return dict(zip(self.learners, self._executor.map(train, self.learners), strict=True))
+
+    def _digest(self, name: str, did: Turn, news: _News) -> None:
+        for (opponent, part), scores in did.scores.items():
+            news.matches.append(_match_row("training", name, opponent, part, np.array(scores)))
+            if opponent != name and not self._together:
+                self.counts.add(name, opponent, scores)
+
+    def _keep(self, learner: Learner, turn: int, news: _News) -> None:
+        """Freeze a learner that is ready, and only then let it begin anew."""
+        view = self._view(learner, self.payoffs())
+        trigger = learner.matchmaker.trigger(view)
+        if trigger is None and learner.trainer.finished and learner.trainer.steps > self._kept_at[learner.name]:
+            trigger = "timeout"
+        if trigger is None:
+            return
+        self._freeze(learner, turn, trigger, news)
+        place = list(self.learners).index(learner.name)
+        if learner.matchmaker.resets(_uniform(self.recipe.seed, len(self.learners) + place, turn)):
+            learner.trainer.begin_anew()
+            self.counts.forget(learner.name)
+            news.events.append(EventRow(kind="reset", player=learner.name, text="begins anew with its first weights"))
+
+    def _freeze(self, learner: Learner, turn: int, trigger: str, news: _News) -> None:
+        name = f"{learner.name}-{self._kept[learner.name]}"
+        digest = self.members.freeze(name, learner.weights(), learner.train_config)
+        row = _row(
+            name,
+            "frozen",
+            learner=learner.name,
+            role=learner.config.matchmaker,
+            teams=self._teams(learner),
+            turn=turn,
+            steps=learner.trainer.steps,
+            trigger=trigger,
+            hash=digest,
+        )
+        self._kept[learner.name] += 1
+        self._kept_at[learner.name] = learner.trainer.steps
+        self._enter([row])
+        news.players.append(row)
+        news.events.append(EventRow(kind="joined", player=name, text=f"kept after {learner.trainer.steps:,} steps ({trigger})"))
+
+    def _play_ladder(self, turn: int, news: _News, listener: LeagueListener) -> int:
+        names = [row.name for row in self._players.values() if row.kind != "learner"]
+        fixtures = choose_fixtures(
+            self.payoffs(), lambda i, j: self._pair_can_meet(names[i], names[j]), self.recipe.ladder_games, self._together
+        )
+        if not fixtures:
+            return 0
+        loaded = self.members.load(name for f in fixtures for name in (f.first, f.second))
+        played = play_fixtures(
+            self._world, fixtures, loaded, seed=self.recipe.seed, number=turn, on_progress=listener.on_ladder
+        )
+        for result in played:
+            self._rate(result, news)
+        return sum(len(result.scores) for result in played)
+
+    def _rate(self, played: Played, news: _News) -> None:
+        first, second, _ = played.fixture
+        parts = parts_of(self.spec)
+        for part in np.unique(played.parts):
+            scores = played.scores[played.parts == part]
+            row = _match_row("ladder", first, second, part_in_words(self.spec, parts[part]), scores)
+            news.matches.append(row)
+            key = (row.first, row.second, row.side)
+            self._matches[key] = row if key not in self._matches else _sum(self._matches[key], row)
+        if not self._together and first != second:
+            for score in played.scores:
+                self.ratings.rate(first, second, float(score))
+
+    def _view(self, learner: Learner, payoffs: Payoffs) -> View:
+        rows = [
+            row
+            for row in self._players.values()
+            if row.name != learner.name
+            and (row.kind != "anchor" or self.recipe.meets_anchors)
+            and learner.can_meet(self._agents(row))
+        ]
+        met = [self.counts[learner.name, row.name] for row in rows]
+        place = {name: number for number, name in enumerate(payoffs.names)}
+        frozen = [place[row.name] for row in rows if row.kind != "learner"]
+        return View(
+            learner=learner.name,
+            plays_everything=learner.plays_everything,
+            opponents=[Opponent(name=row.name, learner=row.learner, role=row.role, live=row.kind == "learner") for row in rows],
+            win_rates=np.array([count.win_rate for count in met]),
+            trusted=np.array([count.games >= self.recipe.trusted_games for count in met], bool),
+            payoffs=payoffs.advantages[np.ix_(frozen, frozen)] if not self._together else np.zeros((len(frozen), len(frozen))),
+            steps=learner.trainer.steps - self._kept_at[learner.name],
+            snapshot_steps=self.recipe.snapshot_steps,
+            snapshot_timeout=self.recipe.snapshot_timeout,
+            beats=self.recipe.beats,
+        )
+
+    def _load(self, names: Iterable[str]) -> dict[str, Player]:
+        wanted = list(names)
+        live = getattr(self, "_live", None) or {name: learner.frozen_copy() for name, learner in self.learners.items()}
+        found = self.members.load(name for name in wanted if name not in live)
+        return found | {name: live[name] for name in wanted if name in live}
+
+    def _enter(self, rows: Iterable[PlayerRow]) -> None:
+        rows = list(rows)
+        self._players |= {row.name: row for row in rows}
+        self.members.know(row for row in rows if row.kind != "learner")
+
+    def _agents(self, row: PlayerRow) -> frozenset[str]:
+        numbers = [self.spec.teams.index(team) for team in row.teams]
+        return frozenset(
+            agent for group in self.spec.groups for agent, t in zip(group.agents, group.team, strict=True) if t in numbers
+        )
+
+    def _pair_can_meet(self, first: str, second: str) -> bool:
+        return bool(can_meet(self.spec, self._agents(self._players[first]), self._agents(self._players[second])))
+
+    def _teams(self, learner: Learner) -> tuple[str, ...]:
+        return learner.config.plays or self.spec.teams
+
+    def _save(self, turn: int, news: _News, seconds: float) -> None:
+        checkpoints = {name: learner.save() for name, learner in self.learners.items()}
+        self._commit(turn, news, seconds, checkpoints)
+
+    def _commit(self, turn: int, news: _News, seconds: float, checkpoints: Mapping[str, str]) -> None:
+        state: dict[str, Any] = {
+            "checkpoints": dict(checkpoints),
+            "kept_at": self._kept_at,
+            "kept": self._kept,
+            "champion": self._champion,
+            "test": self._test,
+        }
+        rated = {name for match in news.matches if match.source == "ladder" for name in (match.first, match.second)}
+        met = {(match.first, match.second) for match in news.matches if match.source == "training"}
+        self.store.commit_turn(
+            turn,
+            state,
+            players=news.players,
+            matches=news.matches,
+            ratings=[_rating_row(name, self.ratings[name]) for name in sorted(rated)] if not self._together else [],
+            counts=[CountRow(learner=a, player=b, count=self.counts[a, b]) for a, b in sorted(met) if self.counts[a, b].games],
+            forgotten=[event.player for event in news.events if event.kind == "reset"],
+            events=news.events,
+            seconds=seconds,
+            ended=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        )
+        self.turn = turn
+
+
+def _make_world(recipe: Recipe) -> World:
+    config = recipe.train_config(recipe.learners[0])
+    world = make_world(config.world, num_envs=LADDER_COPIES, **config.world_config)
+    parts_of(world.spec)  # refuses worlds of more teams than two
+    return world
+
+
+def _uniform(seed: int, place: int, turn: int) -> float:
+    return float(stream(seed, "lineup", place, turn) >> np.uint64(11)) * 2.0**-53
+
+
+def _row(name: str, kind: Any, **others: Any) -> PlayerRow:
+    usual: dict[str, Any] = {"learner": "", "role": "", "turn": 0, "steps": 0, "trigger": "", "hash": ""}
+    return PlayerRow(name=name, kind=kind, **{**usual, **others})
+
+
+def _match_row(source: Any, first: str, second: str, side: str, scores: Array) -> MatchRow:
+    return MatchRow(
+        source=source,
+        first=first,
+        second=second,
+        side=side,
+        games=len(scores),
+        wins=int((scores == 1).sum()),
+        draws=int((scores == 0.5).sum()),
+        total=float(scores.sum()),
+        squares=float(scores @ scores),
+    )
+
+
+def _sum(one: MatchRow, other: MatchRow) -> MatchRow:
+    counts = {name: getattr(one, name) + getattr(other, name) for name in ("games", "wins", "draws", "total", "squares")}
+    return MatchRow(source=one.source, first=one.first, second=one.second, side=one.side, **counts)
+
+
+def _rating_row(name: str, rating: Rating) -> RatingRow:
+    return RatingRow(player=name, mu=rating.mu, sigma=rating.sigma, elo=rating.elo, games=rating.games)

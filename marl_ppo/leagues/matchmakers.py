@@ -1,0 +1,338 @@
+"""Whom a learner meets, when it is kept, and whether it begins anew: one class per role, chosen by name in a recipe.
+
+A matchmaker keeps nothing between calls: all it may know is in the `View`, so that a resumed league decides as an
+uninterrupted one. Others come with plugins, under the entry-point group `marl_ppo.matchmakers`.
+
+The roles main, main_exploiter and league_exploiter are AlphaStar's (Vinyals et al. 2019, Nature 575, pseudo-code), with a
+random opponent's branches turned into one distribution.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from marl_ppo import plugins
+from marl_ppo.envs.world import Array
+from marl_ppo.errors import ConfigError, UnknownNameError
+from marl_ppo.leagues import meta_solvers, sampling
+from marl_ppo.play.bank import SELF
+from marl_ppo.training.config_file import from_settings
+
+Trigger = Literal["skill", "timeout"]
+Distribution = dict[str, float]
+"""player's name → chance of meeting it; SELF is the learner itself, on all seats"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opponent:
+    """Somebody that a learner may meet."""
+
+    name: str
+    learner: str
+    """whose weights these are or were; empty for anchors and guests"""
+    role: str
+    """the matchmaker of that learner"""
+    live: bool
+    """whether it still learns"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The league as one learner sees it at the beginning of a turn."""
+
+    learner: str
+    plays_everything: bool
+    """whether it can sit on all seats, so that it can meet itself"""
+    opponents: Sequence[Opponent]
+    """who can play with it; those that were kept come oldest first"""
+    win_rates: Array
+    """[opponents]: of the learner, lately; ½ where they never met"""
+    trusted: Array
+    """bool [opponents]: enough games for the win rate to decide anything"""
+    payoffs: Array
+    """[frozen, frozen] of the opponents that are frozen: what each row wins against each column, in [-1, 1]"""
+    steps: int
+    """of the learner since it was kept last"""
+    snapshot_steps: int
+    snapshot_timeout: int
+    beats: float
+
+    def frozen(self, *roles: str, learner: str | None = None) -> list[int]:
+        """Places of the opponents that no longer learn, of some roles or one learner if told."""
+        return [
+            place
+            for place, one in enumerate(self.opponents)
+            if not one.live and (not roles or one.role in roles) and learner in (None, one.learner)
+        ]
+
+    def live(self, role: str) -> list[int]:
+        """Places of the other learners of a role."""
+        return [place for place, one in enumerate(self.opponents) if one.live and one.role == role]
+
+    def weighted(self, places: Sequence[int], chances: Array) -> Distribution:
+        """A distribution over some places."""
+        return {self.opponents[p].name: float(c) for p, c in zip(places, chances, strict=True) if c > 0}
+
+
+class Matchmaker(Protocol):
+    """A role in a league."""
+
+    def distribution(self, view: View) -> Distribution:
+        """Whom the learner meets in the coming turn; sums to 1."""
+
+    def trigger(self, view: View) -> Trigger | None:
+        """Why the learner is to be kept now, or None."""
+
+    def resets(self, chance: float) -> bool:
+        """Whether, having been kept, it begins anew; `chance` is uniform on [0, 1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfPlay:
+    """Plain self-play: the learner meets itself as it is now, and nobody else."""
+
+    def distribution(self, view: View) -> Distribution:
+        return _itself(view)
+
+    def trigger(self, view: View) -> Trigger | None:
+        return "timeout" if view.steps >= view.snapshot_timeout else None
+
+    def resets(self, chance: float) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FictitiousPlay(SelfPlay):
+    """Everybody who was ever kept, alike (Heinrich et al. 2015)."""
+
+    def distribution(self, view: View) -> Distribution:
+        places = view.frozen()
+        return view.weighted(places, sampling.uniform(len(places))) if places else _itself(view)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaUniform(SelfPlay):
+    """The newest part of those who were kept (Bansal et al. 2018, arXiv:1710.03748), and the learner itself."""
+
+    delta: float = 0.5
+    """0 all of history, 1 the latest only"""
+    self_play: float = 0.5
+    """share of games against itself"""
+
+    def distribution(self, view: View) -> Distribution:
+        places = view.frozen()
+        if not places:
+            return _itself(view)
+        past = view.weighted(places, sampling.delta_uniform(len(places), self.delta))
+        return _mixed((self.self_play, _itself(view)), (1 - self.self_play, past))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prioritised(SelfPlay):
+    """PFSP over everybody who was kept, and the learner itself."""
+
+    weighting: sampling.Weighting = "hard"
+    """hard: those that beat it; variance: equals; linear; capped: linear, but nobody too rarely"""
+    power: float = 2.0
+    self_play: float = 0.2
+    """share of games against itself"""
+
+    def distribution(self, view: View) -> Distribution:
+        past = _pfsp(view, view.frozen(), self.weighting, self.power)
+        return _mixed((self.self_play, _itself(view)), (1 - self.self_play, past)) if past else _itself(view)
+
+    def trigger(self, view: View) -> Trigger | None:
+        return _beats(view, view.frozen())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Main:
+    """AlphaStar's main agent: half PFSP, a third itself, the rest those it loses to or forgot to beat."""
+
+    pfsp: float = 0.5
+    verification: float = 0.15
+    power: float = 2.0
+
+    def distribution(self, view: View) -> Distribution:
+        mains = _live_mains(view)
+        everybody = _pfsp(view, view.frozen(), "hard", self.power)
+        parts = [(self.pfsp, everybody or _each(view, mains, self._self_play))]
+        # Where there is nothing to verify, these games are self-play, too.
+        parts.append((self.verification, _each(view, mains, self._verification)))
+        parts.append((1 - self.pfsp - self.verification, _each(view, mains, self._self_play)))
+        return _mixed(*parts)
+
+    def trigger(self, view: View) -> Trigger | None:
+        return _beats(view, view.frozen())
+
+    def resets(self, chance: float) -> bool:
+        return False
+
+    def _self_play(self, view: View, main: str) -> Distribution:
+        """Against a main agent, unless it is far too strong: then against its past."""
+        place = _place(view, main)
+        past = view.frozen(learner=main)
+        if place is not None and view.win_rates[place] <= 0.3 and past:
+            return _pfsp(view, past, "variance")
+        return {main: 1.0}
+
+    def _verification(self, view: View, main: str) -> Distribution:
+        exploiters = view.frozen("main_exploiter")
+        if any(view.win_rates[p] < 0.3 for p in exploiters):
+            return _pfsp(view, exploiters, "hard", self.power)
+        past = view.frozen(learner=view.learner if main == SELF else main)
+        past = [past[place] for place in sampling.forgotten(view.win_rates[past])]
+        if any(view.win_rates[p] < 0.7 for p in past):
+            return _pfsp(view, past, "hard", self.power)
+        return self._self_play(view, main)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MainExploiter:
+    """Finds what the main agents of now are weak against; begins anew each time it was kept."""
+
+    def distribution(self, view: View) -> Distribution:
+        mains = view.live("main")
+        if not mains:
+            raise ConfigError(f"learner {view.learner!r} is a main_exploiter, but it meets no learner with matchmaker = 'main'")
+        return _each(view, [view.opponents[place].name for place in mains], self._exploit)
+
+    def trigger(self, view: View) -> Trigger | None:
+        return _beats(view, view.live("main"))
+
+    def resets(self, chance: float) -> bool:
+        return True
+
+    def _exploit(self, view: View, main: str) -> Distribution:
+        place = _place(view, main)
+        assert place is not None
+        past = view.frozen(learner=main)
+        return {main: 1.0} if view.win_rates[place] > 0.1 or not past else _pfsp(view, past, "variance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeagueExploiter:
+    """Finds what the whole league is weak against; begins anew one time in four."""
+
+    reset: float = 0.25
+
+    def distribution(self, view: View) -> Distribution:
+        return _pfsp(view, view.frozen(), "capped") or _each(view, _live_mains(view), lambda _, main: {main: 1.0})
+
+    def trigger(self, view: View) -> Trigger | None:
+        return _beats(view, view.frozen())
+
+    def resets(self, chance: float) -> bool:
+        return chance < self.reset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySpaceResponse:
+    """PSRO (Lanctot et al. 2017, arXiv:1711.00832): best responses to a meta-solver's mixture of those who were kept.
+
+    With the meta-solver uniform it is fictitious play by best responses, with nash the double oracle.
+    """
+
+    meta_solver: meta_solvers.Solver = "nash"
+    fresh: bool = True
+    """whether each response begins with new weights"""
+
+    def distribution(self, view: View) -> Distribution:
+        places = view.frozen()
+        return view.weighted(places, meta_solvers.solve(self.meta_solver, view.payoffs)) if places else _itself(view)
+
+    def trigger(self, view: View) -> Trigger | None:
+        return "timeout" if view.steps >= view.snapshot_timeout else None
+
+    def resets(self, chance: float) -> bool:
+        return self.fresh
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partners(SelfPlay):
+    """For worlds with one team: plays with itself and with those who were kept, of all learners."""
+
+    self_play: float = 0.5
+    """share of games with nobody but itself"""
+
+    def distribution(self, view: View) -> Distribution:
+        places = [*view.frozen(), *(p for p, one in enumerate(view.opponents) if one.live)]
+        partners = view.weighted(places, sampling.uniform(len(places))) if places else _itself(view)
+        return _mixed((self.self_play, _itself(view)), (1 - self.self_play, partners))
+
+
+BUILT_IN: Mapping[str, type[Any]] = {
+    "self_play": SelfPlay,
+    "fictitious_play": FictitiousPlay,
+    "delta_uniform": DeltaUniform,
+    "pfsp": Prioritised,
+    "main": Main,
+    "main_exploiter": MainExploiter,
+    "league_exploiter": LeagueExploiter,
+    "psro": PolicySpaceResponse,
+    "partners": Partners,
+}
+
+
+def make_matchmaker(name: str, settings: Mapping[str, Any]) -> Matchmaker:
+    """A matchmaker by name. Raises UnknownNameError with the nearest one, ConfigError for settings that it does not have."""
+    offered = plugins.entries(plugins.MATCHMAKERS)
+    if name not in BUILT_IN and name not in offered:
+        known = [*BUILT_IN, *offered]
+        raise UnknownNameError.near("matchmaker", name, known, otherwise=f"There are {', '.join(known)}.")
+    kind: type[Any] = BUILT_IN.get(name) or offered[name].load()
+    # What is no dataclass checks its settings itself.
+    by_hints = is_dataclass(kind)
+    made: Matchmaker = (
+        from_settings(kind, settings, source=f"matchmaker {name!r}") if by_hints else offered[name].call(**settings)
+    )
+    return made
+
+
+def _itself(view: View) -> Distribution:
+    """The learner itself where it can sit everywhere, else the others that learn."""
+    if view.plays_everything:
+        return {SELF: 1.0}
+    others = [one.name for one in view.opponents if one.live] or [one.name for one in view.opponents]
+    if not others:
+        raise ConfigError(f"there is nobody to play the other teams against learner {view.learner!r}; add a learner that does")
+    return dict.fromkeys(others, 1 / len(others))
+
+
+def _live_mains(view: View) -> list[str]:
+    """The main agents of now, the learner itself among them where it can meet itself."""
+    others = [view.opponents[place].name for place in view.live("main")]
+    return [SELF, *others] if view.plays_everything else others or list(_itself(view))
+
+
+def _place(view: View, name: str) -> int | None:
+    return next((place for place, one in enumerate(view.opponents) if one.name == name), None)
+
+
+def _each(view: View, names: Sequence[str], chosen: Any) -> Distribution:
+    """The mean of what follows from each name."""
+    return _mixed(*((1 / len(names), chosen(view, name)) for name in names))
+
+
+def _mixed(*parts: tuple[float, Distribution]) -> Distribution:
+    mixed: Distribution = {}
+    for weight, distribution in parts:
+        for name, chance in distribution.items():
+            mixed[name] = mixed.get(name, 0.0) + weight * chance
+    return {name: chance for name, chance in mixed.items() if chance > 0}
+
+
+def _pfsp(view: View, places: Sequence[int], weighting: sampling.Weighting, power: float = 2.0) -> Distribution:
+    if not places:
+        return {}
+    return view.weighted(places, sampling.pfsp(np.asarray(view.win_rates)[list(places)], weighting, power))
+
+
+def _beats(view: View, places: Sequence[int]) -> Trigger | None:
+    """Skill once all of them are beaten in enough games; timeout after long enough in any case."""
+    if view.steps >= view.snapshot_timeout:
+        return "timeout"
+    beaten = all(view.trusted[p] and view.win_rates[p] > view.beats for p in places)
+    return "skill" if places and beaten and view.steps >= view.snapshot_steps else None
