@@ -29,6 +29,13 @@ register_world(
     tree="marl_ppo.envs.kuhn.tree:root",
 )
 
+register_world(
+    "leduc",
+    "marl_ppo.envs.leduc.world:Leduc",
+    description="six-card poker: two rounds of betting, a card for both between them",
+    tree="marl_ppo.envs.leduc.tree:root",
+)
+
 _MATRIX = "marl_ppo.envs.matrix"
 for _name, _about in (
     ("rps", "rock, paper, scissors"),

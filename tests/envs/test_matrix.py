@@ -20,7 +20,7 @@ GAMES = ("rps", "weighted_rps", "climbing", "penalty", "levers")
 
 def constant(world_id: str, *mix: float, rounds: int = 1) -> dict[Any, tuple[float, ...]]:
     """Both players draw each of their moves from `mix`."""
-    return {name: mix for name in information_sets(root_of(world_id, rounds=rounds))}
+    return dict.fromkeys(information_sets(root_of(world_id, rounds=rounds)), mix)
 
 
 @pytest.mark.parametrize("rounds", [1, 2])

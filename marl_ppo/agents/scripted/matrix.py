@@ -14,7 +14,7 @@ MIXES = {
     "penalty": ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)),
     "levers": ((1.0,), (1.0,)),
 }  # fmt: skip
-"""chance of each move, by world and agent_index, which is 0 for both players of a zero-sum game; moves left out are never made"""
+"""chance of each move, by world and agent_index, which is 0 for both players of a zero-sum game; further moves have none"""
 
 
 class Equilibrium(Script):
