@@ -41,7 +41,8 @@ def lines(node: LeducNode) -> Iterator[list[int]]:
             yield from ([action, *rest] for rest in lines(child))
 
 
-def at_table(cards: tuple[int, ...], actions: list[int]) -> LeducNode:
+@cache
+def at_table(cards: tuple[int, ...], actions: tuple[int, ...]) -> LeducNode:
     """The node where these cards have come and these moves were made."""
     node = LeducNode(cards[:2])
     for action in actions:
@@ -66,7 +67,7 @@ def test_kernel_and_tree_agree_along_every_line(actions: list[int]) -> None:
     """At each move: who acts, what that player sees and may do; at the end: both pay-offs; for every deal."""
     world, cards = dealt_world()
     for i, action in enumerate(actions):
-        nodes = [at_table(deal, actions[:i]) for deal in cards]
+        nodes = [at_table(deal, tuple(actions[:i])) for deal in cards]
         player, out = nodes[0].player, world.outputs
         assert out.action_mask[0] is not None
         mask = out.action_mask[0][:, player]
@@ -76,7 +77,7 @@ def test_kernel_and_tree_agree_along_every_line(actions: list[int]) -> None:
         assert [np.flatnonzero(row).tolist() for row in mask] == [list(node.children) for node in nodes]
         world.step([np.full((TABLES, 2), action)])
 
-    payoffs = [at_table(deal, actions).payoffs for deal in cards]
+    payoffs = [at_table(deal, tuple(actions)).payoffs for deal in cards]
     np.testing.assert_array_equal(world.outputs.rewards[0], np.array(payoffs, np.float32))
     np.testing.assert_array_equal(world.outputs.outcomes, np.array(payoffs))
     assert world.outputs.ended.all()
