@@ -22,7 +22,29 @@ register_world("speaker_listener", f"{_PARTICLE}:speaker_listener", description=
 register_world("reference", f"{_PARTICLE}:reference", description="two agents tell each other where to go")
 register_world("tag", f"{_PARTICLE}:tag", description="slow chasers hunt fast prey among obstacles")
 register_world("adversary", f"{_PARTICLE}:adversary", description="two agents hide their target from an observer")
-register_world("kuhn", "marl_ppo.envs.kuhn.world:Kuhn", description="three-card poker: turns, masks, hidden information")
+register_world(
+    "kuhn",
+    "marl_ppo.envs.kuhn.world:Kuhn",
+    description="three-card poker: turns, masks, hidden information",
+    tree="marl_ppo.envs.kuhn.tree:root",
+)
+
+register_world(
+    "leduc",
+    "marl_ppo.envs.leduc.world:Leduc",
+    description="six-card poker: two rounds of betting, a card for both between them",
+    tree="marl_ppo.envs.leduc.tree:root",
+)
+
+_MATRIX = "marl_ppo.envs.matrix"
+for _name, _about in (
+    ("rps", "rock, paper, scissors"),
+    ("weighted_rps", "rock, paper, scissors, where rock wins 2"),
+    ("climbing", "two must meet at the best pair of moves, beside which the worst ones stand"),
+    ("penalty", "two best pairs of moves, and a penalty for half of each"),
+    ("levers", "two must pull the same lever, whichever it is"),
+):
+    register_world(_name, f"{_MATRIX}.world:{_name}", description=_about, tree=f"{_MATRIX}.tree:{_name}")
 
 _PROBES = "marl_ppo.envs.probes"
 for _name, _class, _about in (

@@ -24,6 +24,8 @@ class Registration:
     description: str
     probe: bool = False
     """a tiny world that tests one ability; listed apart"""
+    tree: str | None = None
+    """"module:callable" of the game as a tree, called with the world's settings; see `marl_ppo.envs.tree.root_of`"""
     plugin: plugins.Entry | None = None
     """where it comes from, unless it is built in"""
 
@@ -41,11 +43,11 @@ RESERVED = ("num_envs", "world_id")
 _REGISTRY: dict[str, Registration] = {}
 
 
-def register_world(world_id: str, entry_point: str, *, description: str, probe: bool = False) -> None:
+def register_world(world_id: str, entry_point: str, *, description: str, probe: bool = False, tree: str | None = None) -> None:
     """Make `world_id` known. Raises ConfigError when the id is taken."""
     if world_id in _REGISTRY:
         raise ConfigError(f"world {world_id!r} is already registered by {_REGISTRY[world_id].entry_point!r}")
-    _REGISTRY[world_id] = Registration(id=world_id, entry_point=entry_point, description=description, probe=probe)
+    _REGISTRY[world_id] = Registration(id=world_id, entry_point=entry_point, description=description, probe=probe, tree=tree)
 
 
 def registered_worlds() -> tuple[Registration, ...]:

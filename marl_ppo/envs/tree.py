@@ -3,10 +3,13 @@
 The tree says the same as the world's kernel in the plainest words; a test holds the two together.
 """
 
+import importlib
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
+from marl_ppo.envs.registry import make_world, registered_worlds
 from marl_ppo.envs.world import Array
+from marl_ppo.errors import ConfigError
 
 
 class Node(Protocol):
@@ -41,3 +44,25 @@ class Node(Protocol):
     def obs(self) -> Array:
         """What the world shows the player on turn, float32."""
         ...
+
+
+def worlds_with_tree() -> tuple[str, ...]:
+    """Ids of the worlds of which `root_of` knows the tree."""
+    return tuple(world.id for world in registered_worlds() if world.tree is not None)
+
+
+def root_of(world_id: str, **settings: Any) -> Node:
+    """The tree of a world under `settings`: `root_of("penalty", k=-10.0)`.
+
+    Raises UnknownNameError and ConfigError as `make_world` does, and ConfigError naming the worlds that have a tree where
+    this one has none.
+    """
+    world = make_world(world_id, **settings)
+    world.close()
+    trees = {known.id: known.tree for known in registered_worlds()}
+    tree = trees.get(world_id)
+    if tree is None:
+        raise ConfigError(f"world {world_id!r} has no game tree; these have one: {', '.join(worlds_with_tree())}")
+    module, _, name = tree.partition(":")
+    root: Node = getattr(importlib.import_module(module), name)(**world.spec.config)
+    return root

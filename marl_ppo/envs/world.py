@@ -341,6 +341,24 @@ class World(ABC):
                 copy, agent = divmod(int(outside.argmax()), len(group.agents))
                 raise self._refusal(group, copy, agent, array[copy, agent])
 
+    def _refuse_illegal(self, actions: Sequence[Array], legal: Sequence[Array]) -> None:
+        """Raise WorldError where a Discrete action is one that `legal` (bool [N, A, K] per group) forbids.
+
+        For worlds that have no use for an illegal action, once `_refuse_outside` has passed; `legal` is all True for seats
+        that are not acting.
+        """
+        for group, array, allowed in zip(self.spec.groups, actions, legal, strict=True):
+            # Seats that are not acting may have given anything.
+            within = np.clip(array, 0, allowed.shape[2] - 1)
+            illegal = ~np.take_along_axis(allowed, within[..., None], axis=2)[..., 0]
+            if illegal.any():
+                copy, agent = divmod(int(illegal.argmax()), len(group.agents))
+                may = np.flatnonzero(allowed[copy, agent]).tolist()
+                raise WorldError(
+                    f"step: {group.agents[agent]} of copy {copy} chose {array[copy, agent]}, which its action_mask forbids; "
+                    f"it may choose {may}"
+                )
+
     def _refusal(self, group: Group, copy: int, agent: int, action: Any) -> WorldError:
         """What to raise for one action outside its space; `agent` is its place in the group."""
         return WorldError(f"step: {group.agents[agent]} of copy {copy} chose {action}, not in {group.action}")

@@ -54,18 +54,20 @@ def kernels() -> Iterator[Dispatcher]:
 
 def play_two_steps(world_id: str, **config: Any) -> None:
     world = make_world(world_id, num_envs=2, **config)
-    world.reset(np.arange(2, dtype=np.uint64))
+    outputs = world.reset(np.arange(2, dtype=np.uint64))
     rng = np.random.default_rng(0)
     for _ in range(2):
         actions = []
-        for group in world.spec.groups:
+        for group, mask in zip(world.spec.groups, outputs.action_mask, strict=True):
             shape = (2, len(group.agents), *group.action_shape)
             if isinstance(group.action, spaces.Box):
                 actions.append(rng.uniform(0, 1, shape).astype(np.float32))
             else:
                 actions.append(np.zeros(shape, np.int64))
+                if mask is not None and isinstance(group.action, spaces.Discrete):
+                    actions[-1] = mask.argmax(axis=-1)
         outputs = world.step(actions)
-        world.reset(np.arange(2, dtype=np.uint64), where=outputs.ended)
+        outputs = world.reset(np.arange(2, dtype=np.uint64), where=outputs.ended)
 
 
 def test_no_kernel_of_any_world_depends_on_the_machine() -> None:

@@ -62,3 +62,8 @@ class KuhnNode:
 
 
 ROOT = KuhnNode()
+
+
+def root() -> KuhnNode:
+    """Before the deal."""
+    return ROOT
