@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from marl_ppo.envs.seeds import stream
+from marl_ppo.envs.seeds import Purpose, stream
 from marl_ppo.envs.world import Array, World, WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.play.bank import LearnerPart, partner_parts, team_parts
@@ -71,6 +71,7 @@ def play_fixtures(
     *,
     seed: int,
     number: int = 0,
+    purpose: Purpose = "match",
     on_progress: Callable[[int, int], Any] = lambda done, total: None,
 ) -> list[Played]:
     """Play all fixtures on seeds of their own; `number` tells apart the occasions on which a league plays."""
@@ -98,7 +99,7 @@ def play_fixtures(
         )
 
     def seeds(where: Array, episodes: Array) -> Array:
-        return stream(seed, "match", where + episodes * copies, number)
+        return stream(seed, purpose, where + episodes * copies, number)
 
     log = EpisodeLog(spec, copies)
     play = Play(world, cast.policies, seats, seeds, greedy=cast.greedy, observers=[log])

@@ -23,7 +23,9 @@ from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, World
 from marl_ppo.errors import ConfigError
+from marl_ppo.leagues import meta_solvers
 from marl_ppo.leagues.counts import DecayedCounts
+from marl_ppo.leagues.exact import ExactGame
 from marl_ppo.leagues.ladder import Played, can_meet, parts_of, play_fixtures
 from marl_ppo.leagues.learner import Learner, Turn, part_in_words
 from marl_ppo.leagues.matchmakers import Opponent, View
@@ -97,6 +99,8 @@ class League:
         self.ratings = Ratings()
         self._executor = ThreadPoolExecutor(recipe.threads) if recipe.threads > 1 else None
         self._together = len(world.spec.teams) == 1
+        self.exact = ExactGame.of(world.spec)
+        """where the game has a tree: exact pay-offs, which matchmaking then uses"""
         self.turn = 0
 
     @classmethod
@@ -337,12 +341,19 @@ class League:
             opponents=[Opponent(name=row.name, learner=row.learner, role=row.role, live=row.kind == "learner") for row in rows],
             win_rates=np.array([count.win_rate for count in met]),
             trusted=np.array([count.games >= self.recipe.trusted_games for count in met], bool),
-            payoffs=payoffs.advantages[np.ix_(frozen, frozen)] if not self._together else np.zeros((len(frozen), len(frozen))),
+            payoffs=self._meta_game([payoffs.names[f] for f in frozen], payoffs.means[np.ix_(frozen, frozen)]),
             steps=learner.trainer.steps - self._kept_at[learner.name],
             snapshot_steps=self.recipe.snapshot_steps,
             snapshot_timeout=self.recipe.snapshot_timeout,
             beats=self.recipe.beats,
         )
+
+    def _meta_game(self, names: list[str], means: Array) -> Array:
+        """What each of some members gets against each: exact where the game has a tree, else of the ladder so far."""
+        if self.exact is not None:
+            self.exact.learn(self.members.load(name for name in names if not self.exact.knows(name)))
+            return self.exact.payoffs(names)
+        return np.nan_to_num(means) if self._together else meta_solvers.payoffs_of(means)
 
     def _load(self, names: Iterable[str]) -> dict[str, Player]:
         wanted = list(names)

@@ -57,12 +57,6 @@ class Payoffs:
             np.fill_diagonal(means, 0.5)
         return means
 
-    @property
-    def advantages(self) -> Array:
-        """[K, K] in [-1, 1], antisymmetric: 2 p - 1 of the win rates, 0 for pairs that never met."""
-        a = np.where(np.isnan(self.means), 0.0, 2 * self.means - 1)
-        return (a - a.T) / 2
-
     def interval(self, i: int, j: int) -> tuple[float, float]:
         """95 % interval of a mean: Wilson's for win rates, the normal one for returns; NaN where they never met."""
         games = int(self.games[i, j])

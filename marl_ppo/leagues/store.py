@@ -136,7 +136,7 @@ class Store:
                 if statement.strip():
                     connection.execute(statement)
             rows = {"format": FORMAT_VERSION, **facts}
-            connection.executemany("INSERT INTO facts VALUES (?, ?)", [(k, json.dumps(v)) for k, v in rows.items()])
+            connection.executemany("INSERT INTO facts VALUES (?, ?)", [(k, _as_json(v)) for k, v in rows.items()])
         return store
 
     @classmethod
@@ -172,7 +172,7 @@ class Store:
         with self._transaction() as connection:
             connection.executemany(
                 "INSERT INTO players (name, kind, learner, role, teams, turn, steps, trigger, hash) VALUES (?,?,?,?,?,?,?,?,?)",
-                [(p.name, p.kind, p.learner, p.role, json.dumps(p.teams), p.turn, p.steps, p.trigger, p.hash) for p in players],
+                [(p.name, p.kind, p.learner, p.role, _as_json(p.teams), p.turn, p.steps, p.trigger, p.hash) for p in players],
             )
             connection.executemany(
                 "INSERT INTO matches VALUES (?,?,?,?,?,?,?,?,?,?,?)",
@@ -193,7 +193,7 @@ class Store:
             connection.executemany(
                 "INSERT INTO events VALUES (?,?,?,?,?)", [(turn, n, e.kind, e.player, e.text) for n, e in enumerate(events)]
             )
-            connection.execute("INSERT INTO turns VALUES (?, ?)", (turn, json.dumps(state, sort_keys=True)))
+            connection.execute("INSERT INTO turns VALUES (?, ?)", (turn, _as_json(state)))
             # Only the newest state is gone on from.
             connection.execute("DELETE FROM turns WHERE turn < ?", (turn,))
             connection.execute("INSERT INTO clock VALUES (?,?,?)", (turn, seconds, ended))
@@ -209,7 +209,7 @@ class Store:
                     player.kind,
                     player.learner,
                     player.role,
-                    json.dumps(player.teams),
+                    _as_json(player.teams),
                     turn,
                     0,
                     "added",
@@ -302,6 +302,10 @@ class Store:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -1,0 +1,103 @@
+"""A league that is killed, again and again and at whatever moment, ends with the store and the weights of one that never was."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from league_process import go_on
+
+from marl_ppo.leagues.store import Store
+from marl_ppo.training.checkpoint import list_checkpoints, read_meta
+from marl_ppo.training.record import read_metrics
+
+SCRIPT = Path(__file__).with_name("league_process.py")
+TURNS = 16
+DEATHS = [
+    # One league dies at each of these in turn.
+    {
+        "in the first turn": ("marl_ppo.play.play.Play.advance", 5),
+        "in mid-rollout, episodes open": ("marl_ppo.play.play.Play.advance", 40),
+        "between two files of a player": ("marl_ppo.training.checkpoint.save_file", 1),
+        "before a player's folder is renamed": ("pathlib.Path.rename", 1),
+        "having kept an exploiter, before its reset": ("marl_ppo.training.trainer.Trainer.begin_anew", 1),
+        "before the ladder": ("marl_ppo.leagues.league.play_fixtures", 2),
+    },
+    {
+        "between two learners' checkpoints": ("marl_ppo.leagues.learner.Learner.save", 2),
+        "between the weights and the commit": ("marl_ppo.leagues.store.Store.commit_turn", 3),
+        "inside the transaction": ("marl_ppo.leagues.store._as_json", 14),
+        "right after the commit": ("marl_ppo.leagues.league.Report", 2),
+        "while it is being resumed": ("marl_ppo.leagues.members.Members.remove_strangers", 1),
+        "while learners learn": ("marl_ppo.training.learner.Learner.update", 7),
+    },
+]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "league"
+    go_on(folder, TURNS)
+    return folder
+
+
+def killed_again_and_again(folder: Path, deaths: dict[str, tuple[str, int]]) -> dict[str, int]:
+    """Exit code by moment; the last process lives."""
+    codes = {}
+    for moment, (place, call) in deaths.items():
+        codes[moment] = subprocess.run([sys.executable, SCRIPT, folder, str(TURNS), place, str(call)], timeout=300).returncode
+    codes["the end"] = subprocess.run([sys.executable, SCRIPT, folder, str(TURNS)], timeout=300).returncode
+    return codes
+
+
+def test_a_league_killed_twelve_times_ends_as_if_nothing_had_happened(undisturbed: Path, tmp_path: Path) -> None:
+    """Every row of the store but those of the clock, every kept player, every learner's weights, optimiser and episodes."""
+    folders = [tmp_path / str(number) for number in range(len(DEATHS))]
+    with ThreadPoolExecutor(2) as executor:
+        codes = list(executor.map(killed_again_and_again, folders, DEATHS))
+
+    for folder, deaths, code in zip(folders, DEATHS, codes, strict=True):
+        assert code == {**dict.fromkeys(deaths, -signal.SIGKILL), "the end": 0}
+        assert store(folder) == store(undisturbed)
+        assert players(folder) == players(undisturbed)
+        assert learners(folder) == learners(undisturbed)
+        assert records(folder) == records(undisturbed)
+
+
+def test_the_undisturbed_league_did_what_the_kills_were_to_disturb(undisturbed: Path) -> None:
+    """Else the moments above were never reached."""
+    with Store.open(undisturbed) as opened:
+        kinds = [event.kind for _, event in opened.events()]
+
+        assert opened.turn() == TURNS
+        assert kinds.count("joined") >= 8
+        assert kinds.count("reset") >= 2
+
+
+def store(folder: Path) -> list[str]:
+    with Store.open(folder) as opened:
+        return opened.dump()
+
+
+def players(folder: Path) -> dict[str, str]:
+    files = (folder / "players").glob("*/policies/*/*.safetensors")
+    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def learners(folder: Path) -> dict[str, dict[str, str]]:
+    return {
+        path.name: read_meta(list_checkpoints(path / "checkpoints")[-1])["sha256"] for path in (folder / "learners").iterdir()
+    }
+
+
+def records(folder: Path) -> dict[str, list[str]]:
+    """The lines of each learner's metrics.jsonl without what was measured with a clock."""
+    clock = ("seconds", "SPS", "collect_share")
+    return {
+        path.name: [json.dumps({k: v for k, v in line.items() if k not in clock}) for line in read_metrics(path)]
+        for path in (folder / "learners").iterdir()
+    }
