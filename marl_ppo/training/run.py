@@ -198,7 +198,8 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
             if stopped != "budget":
                 break
     faults = sum(int(line.get("faults", 0)) for line in read_metrics(folder))
-    result = RunResult(folder=folder, spec=trainer.setup.spec, progress=progress, stopped=stopped, faults=faults)
+    last = replace(progress, episodes=())  # they are told of as they end
+    result = RunResult(folder=folder, spec=trainer.setup.spec, progress=last, stopped=stopped, faults=faults)
     _write_summary(result, config)
     return result
 
