@@ -32,7 +32,7 @@ register_world(
 register_world(
     "leduc",
     "marl_ppo.envs.leduc.world:Leduc",
-    description="six-card poker: two rounds of betting, a card for both between them",
+    description="six-card poker: two rounds of betting, a public card",
     tree="marl_ppo.envs.leduc.tree:root",
 )
 
@@ -40,8 +40,8 @@ _MATRIX = "marl_ppo.envs.matrix"
 for _name, _about in (
     ("rps", "rock, paper, scissors"),
     ("weighted_rps", "rock, paper, scissors, where rock wins 2"),
-    ("climbing", "two must meet at the best pair of moves, beside which the worst ones stand"),
-    ("penalty", "two best pairs of moves, and a penalty for half of each"),
+    ("climbing", "a team whose best pair of moves stands beside the worst"),
+    ("penalty", "a team with two best pairs of moves, and a penalty"),
     ("levers", "two must pull the same lever, whichever it is"),
 ):
     register_world(_name, f"{_MATRIX}.world:{_name}", description=_about, tree=f"{_MATRIX}.tree:{_name}")

@@ -43,6 +43,25 @@ def clipped_surrogate(
     return torch.where(advantages < 0, torch.maximum(surrogate, dual_clip * advantages), surrogate)
 
 
+def lenient_surrogate(
+    ratio: Float[Tensor, "*B"],
+    advantages: Float[Tensor, "*B"],
+    *,
+    clip_coef: float,
+    dual_clip: float | None = None,
+    negative_weight: float = 0.1,
+) -> Float[Tensor, "*B"]:
+    """The clipped surrogate in which a decision that went worse than expected, A < 0, counts only `negative_weight`.
+
+    Hysteretic learning (Matignon et al. 2007, "Hysteretic Q-learning"), where that is β/α, the rate of bad news over that of
+    good ones: of what a teammate's exploration spoils little is learned (leniency, Panait et al. 2006). The sign and size
+    of A are those it is given with. They are of the task where advantages are not normalised; normalised ones are
+    centred before, so that half of them are bad news in any case.
+    """
+    weight = torch.where(advantages < 0, negative_weight, 1.0)
+    return clipped_surrogate(ratio, weight * advantages, clip_coef=clip_coef, dual_clip=dual_clip)
+
+
 def is_clipped(ratio: Float[Tensor, "*B"], *, clip_coef: float) -> Bool[Tensor, "*B"]:
     """Which ratios lie outside 1 ± clip_coef; their share is logged as `clipfrac`, healthy between .05 and .25."""
     return (ratio - 1).abs() > clip_coef

@@ -37,7 +37,9 @@ class PPOConfig:
     advantages: str = "gae"
     """how advantages are estimated: gae, or the name of a plugin's estimator"""
     surrogate: str = "clipped"
-    """what the policy is pulled along: clipped, or the name of a plugin's surrogate"""
+    """what the policy is pulled along: clipped, lenient, or the name of a plugin's surrogate"""
+    negative_weight: float = 0.1
+    """what bad news count beside good ones, in policy and critic, under the surrogate lenient (Matignon et al. 2007)"""
     clip_coef: float = 0.2
     """how far the ratio of new and old policy may move before its gradient is cut"""
     dual_clip: float | None = None
@@ -70,6 +72,8 @@ class PPOConfig:
                 raise ConfigError(f"{name} must be within [0, 1], got {getattr(self, name)}")
         _positive(self, "learning_rate", "critic_learning_rate", "adam_eps", "clip_coef", "value_clip", "huber_delta")
         _positive(self, "max_grad_norm", "target_kl")
+        if not 0 <= self.negative_weight <= 1:
+            raise ConfigError(f"negative_weight must be within [0, 1], got {self.negative_weight}")
         for name in ("ent_coef", "ent_coef_final", "vf_coef"):
             if not 0 <= (getattr(self, name) or 0) < math.inf:
                 raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
@@ -164,6 +168,8 @@ class TrainConfig:
         _positive(self, "minutes", "checkpoint_minutes")
         if reserved := self.world_config.keys() & set(RESERVED):
             raise ConfigError(f"{', '.join(sorted(reserved))} cannot be a setting of the world; set it beside world_config")
+        if self.algorithm == "trpo" and self.ppo.surrogate == "lenient":
+            raise ConfigError("surrogate 'lenient' is of algorithm 'ppo', got algorithm 'trpo'; use one or the other")
         units = self.num_envs * self.num_steps
         if self.ppo.num_minibatches > units:
             raise ConfigError(

@@ -32,6 +32,8 @@ class LossConfig:
     vf_coef: float
     value_clip: float | None
     huber_delta: float | None
+    negative_weight: float = 1.0
+    """of the value loss where the return is below the value: under 1 the critic hopes for the best"""
 
 
 class Targets(NamedTuple):
@@ -122,13 +124,16 @@ class PlainGradients:
             shared = None if batch.shared is None else batch.shared[batch.unit_of(rows)]
             inputs = critic.seat_inputs(shared, batch.obs[rows], column)
             values, _ = critic(inputs, batch.is_start[rows], batch.critic_memory[first_rows(rows)])
+        returns = self._targets.returns[rows]
         losses = value_loss(
             values,
-            self._targets.returns[rows],
+            returns,
             self._targets.values[rows],
             value_clip=self._loss.value_clip,
             huber_delta=self._loss.huber_delta,
         )
+        if self._loss.negative_weight != 1.0:
+            losses = torch.where(returns < values, self._loss.negative_weight * losses, losses)
         return chosen(part, losses)[0].sum()
 
 

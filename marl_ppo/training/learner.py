@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -94,14 +95,17 @@ class Learner:
         }
         for group, rate in zip(self._adam.param_groups, self._rates.values(), strict=True):
             group["lr"] = rate(progress)
+        surrogate = find_part(plugins.SURROGATES, config.surrogate)
+        is_lenient = config.surrogate == "lenient"
         loss = LossConfig(
-            surrogate=find_part(plugins.SURROGATES, config.surrogate),
+            surrogate=partial(surrogate, negative_weight=config.negative_weight) if is_lenient else surrogate,
             clip_coef=config.clip_coef,
             dual_clip=config.dual_clip,
             ent_coef=self._ent_coef(progress),
             vf_coef=config.vf_coef,
             value_clip=config.value_clip,
             huber_delta=config.huber_delta,
+            negative_weight=config.negative_weight if is_lenient else 1.0,
         )
         optimised = self._optimise(batch, self._targets(batch, rows), loss, shuffle)
         return metrics | optimised | {"learning_rate": self._rates[self.networks[0]](progress)}

@@ -10,7 +10,10 @@ from marl_ppo.errors import UnknownNameError
 BUILT_IN: Mapping[str, Mapping[str, str]] = {
     plugins.CRITICS: {"plain": "marl_ppo.agents.actor_critic:Critic"},
     plugins.ADVANTAGES: {"gae": "marl_ppo.ppo.advantages:generalized_advantage"},
-    plugins.SURROGATES: {"clipped": "marl_ppo.ppo.losses:clipped_surrogate"},
+    plugins.SURROGATES: {
+        "clipped": "marl_ppo.ppo.losses:clipped_surrogate",
+        "lenient": "marl_ppo.ppo.losses:lenient_surrogate",
+    },
 }
 """group → name → module:callable"""
 

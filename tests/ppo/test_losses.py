@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from marl_ppo.ppo.losses import clipped_surrogate, is_clipped, masked_mean, normalize_advantages, value_loss
+from marl_ppo.ppo.losses import (
+    clipped_surrogate,
+    is_clipped,
+    lenient_surrogate,
+    masked_mean,
+    normalize_advantages,
+    value_loss,
+)
 
 
 def number(value: float) -> Tensor:
@@ -60,6 +67,21 @@ def test_an_unmoved_policy_has_the_plain_policy_gradient() -> None:
 
     torch.testing.assert_close(ratio.grad, advantages)
     assert not is_clipped(ratio.detach(), clip_coef=0.2).any()
+
+
+def test_a_lenient_surrogate_counts_bad_news_at_their_weight() -> None:
+    """Weight .1, clip .2. A = 2 stays: 1.1 * 2 and 1.2 * 2. A = -2 counts as -.2: 1.5 * -.2 and .8 * -.2, clipped from .5."""
+    ratio, advantages = torch.tensor([1.1, 1.5, 1.5, 0.5]), torch.tensor([2.0, 2.0, -2.0, -2.0])
+    surrogate = lenient_surrogate(ratio, advantages, clip_coef=0.2, negative_weight=0.1)
+
+    torch.testing.assert_close(surrogate, torch.tensor([2.2, 2.4, -0.3, -0.16]))
+
+
+def test_a_lenient_surrogate_of_weight_1_is_the_clipped_one() -> None:
+    ratio, advantages = torch.tensor([0.5, 1.0, 4.0]), torch.tensor([-1.0, 2.0, -3.0])
+    lenient = lenient_surrogate(ratio, advantages, clip_coef=0.2, dual_clip=3.0, negative_weight=1.0)
+
+    torch.testing.assert_close(lenient, clipped_surrogate(ratio, advantages, clip_coef=0.2, dual_clip=3.0))
 
 
 def test_the_clip_fraction_counts_ratios_outside_the_clip() -> None:

@@ -109,6 +109,28 @@ def test_an_encoder_serves_the_spaces_it_wants_and_no_others(small: Any) -> None
     assert sizes == [1, shown[1][0]]
 
 
+def test_a_lenient_critic_hopes_for_the_best(small: Any) -> None:
+    """Half of all guesses are right: where bad news count 1/9 it settles at .9, since .1 = .9 * 1/9, else near .5."""
+    ppo = {"ent_coef": 10.0, "learning_rate": 1e-2, "gamma": 1.0, "normalize_values": False, "vf_coef": 1.0}
+    settings = {"num_envs": 512, "num_steps": 1, "total_steps": 512 * 60, "world_config": {"arms": 2}}
+    values = []
+    for lenient in ({"surrogate": "lenient", "negative_weight": 1 / 9}, {}):
+        with Trainer(small("bandit", ppo={**ppo, **lenient}, **settings)) as trainer:
+            values.append([trainer.train_once().metrics["players/value"] for _ in range(60)][-1])
+
+    assert values == pytest.approx([0.9, 0.5], abs=0.1)
+
+
+def test_what_bad_news_count_is_a_share(small: Any) -> None:
+    with pytest.raises(ConfigError, match=r"negative_weight must be within \[0, 1\], got 2"):
+        small("bandit", ppo={"negative_weight": 2.0})
+
+
+def test_a_trust_region_is_not_lenient(small: Any) -> None:
+    with pytest.raises(ConfigError, match="surrogate 'lenient' is of algorithm 'ppo', got algorithm 'trpo'"):
+        small("bandit", algorithm="trpo", ppo={"surrogate": "lenient"})
+
+
 def test_what_the_hand_derived_update_cannot_do_is_said(small: Any) -> None:
     with pytest.raises(ConfigError, match="fused=true does not serve the surrogate 'standstill'"):
         Trainer(small("bandit", fused=True, ppo={"surrogate": "standstill"}))
