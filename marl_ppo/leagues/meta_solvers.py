@@ -217,15 +217,16 @@ def _most_even(
         slack = room - below @ x
         if x.min() <= 0 or slack.min(initial=1.0) <= 0:
             return np.inf
-        return float(x @ np.log(x) - barrier * np.log(slack).sum())
+        return float(x @ np.log(x) - barrier * (np.log(x).sum() + np.log(slack).sum()))
 
+    # The entropy would keep x positive in theory, but Newton's steps creep along that wall without the barrier's help.
     barrier = 1.0
     while barrier > 1e-11:
         for _ in range(50):
             slack = room - below @ x
-            gradient = free.T @ (1 + np.log(x) + barrier * below.T @ (1 / slack))
+            gradient = free.T @ (1 + np.log(x) + barrier * (below.T @ (1 / slack) - 1 / x))
             towards = below @ free / slack[:, None]
-            curvature = free.T @ (free / x[:, None]) + barrier * towards.T @ towards
+            curvature = free.T @ (free * (1 / x + barrier / x**2)[:, None]) + barrier * towards.T @ towards
             step = -np.linalg.lstsq(curvature, gradient, rcond=None)[0]
             falls = float(-gradient @ step)
             if falls < 1e-14:
