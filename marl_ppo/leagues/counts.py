@@ -70,9 +70,10 @@ class DecayedCounts:
         for counts in (self.score_sums, self.weights, self.games):
             counts[i, :] = counts[:, i] = 0
 
-    def win_rates(self) -> NDArray[np.float64]:
-        """[K, K]; 1/2 for pairs that never met."""
-        return np.divide(self.score_sums, self.weights, out=np.full(self.weights.shape, 0.5), where=self.weights > 0)
+    def win_rates(self, *, trusted_only: bool = False) -> NDArray[np.float64]:
+        """[K, K]; 1/2 for pairs that never met, and with `trusted_only` for those without enough games too."""
+        known = self.trusted() if trusted_only else self.weights > 0
+        return np.divide(self.score_sums, self.weights, out=np.full(self.weights.shape, 0.5), where=known)
 
     def win_rate(self, i: int, j: int) -> float:
         """Of i against j; 1/2 if they never met."""
@@ -80,7 +81,7 @@ class DecayedCounts:
 
     def trusted(self) -> NDArray[np.bool_]:
         """[K, K]: the pairs with enough games for their win rate to decide anything."""
-        return self.games >= self.trusted_games
+        return self.games >= max(self.trusted_games, 1)
 
     def arrays(self) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
         """All counts, for a checkpoint; `load` takes them back."""
@@ -97,44 +98,53 @@ class DecayedCounts:
 
 
 class PayoffCounts:
-    """Games, sums of scores and of their squares for K players, by who took the first side: `[i, j]` are scores of i.
+    """Wins, draws and losses of K players, by who took the first side: `[i, j]` are i's, on the first side, against j.
 
-    The ordered counts keep what a side is worth; all else asks `symmetric`, which adds both sides up.
+    The ordered counts keep what a side is worth; rates and intervals add both sides up.
     """
 
     def __init__(self, players: int = 0) -> None:
-        self.games: NDArray[np.int64] = np.zeros((players, players), np.int64)
-        """[K, K]"""
-        self.score_sums: NDArray[np.float64] = np.zeros((players, players))
+        self.wins: NDArray[np.int64] = np.zeros((players, players), np.int64)
         """[K, K], of the first"""
-        self.square_sums: NDArray[np.float64] = np.zeros((players, players))
+        self.draws: NDArray[np.int64] = np.zeros((players, players), np.int64)
+        """[K, K]"""
+        self.losses: NDArray[np.int64] = np.zeros((players, players), np.int64)
         """[K, K], of the first"""
 
     @property
     def players(self) -> int:
         """K."""
-        return len(self.games)
+        return len(self.wins)
+
+    @property
+    def games(self) -> NDArray[np.int64]:
+        """[K, K]."""
+        return self.wins + self.draws + self.losses
+
+    @property
+    def score_sums(self) -> NDArray[np.float64]:
+        """[K, K], of the first."""
+        return self.wins + self.draws / 2
 
     def grow(self, players: int) -> None:
         """Make room for `players` in all."""
         added = _added(self.players, players)
-        self.games = _padded(self.games, added)
-        self.score_sums, self.square_sums = _padded(self.score_sums, added), _padded(self.square_sums, added)
+        self.wins, self.draws, self.losses = (_padded(counts, added) for counts in (self.wins, self.draws, self.losses))
 
     def add(self, i: int, j: int, scores: ArrayLike) -> None:
-        """Scores [G] of i, on the first side, against j; their order does not matter."""
+        """Scores [G] of i, on the first side, against j: each 0, 1/2 or 1; their order does not matter."""
         s = _scores(scores)
-        self.games[i, j] += len(s)
-        self.score_sums[i, j] += s.sum()
-        self.square_sums[i, j] += s @ s
+        wins, draws, losses = (int((s == score).sum()) for score in (1, 0.5, 0))
+        if wins + draws + losses < len(s):
+            raise ValueError(f"payoffs count wins (1), draws (0.5) and losses (0), got scores {np.unique(s)[:5].tolist()}")
+        self.wins[i, j] += wins
+        self.draws[i, j] += draws
+        self.losses[i, j] += losses
 
     def symmetric(self) -> "PayoffCounts":
-        """Both sides together: games[i, j] = games[j, i], and score sums that mirror each other."""
+        """Both sides together: what i won, j lost."""
         both = PayoffCounts()
-        both.games = self.games + self.games.T
-        both.score_sums = self.score_sums + (self.games - self.score_sums).T
-        # (1 - s)² = 1 - 2 s + s²
-        both.square_sums = self.square_sums + (self.games - 2 * self.score_sums + self.square_sums).T
+        both.wins, both.draws, both.losses = self.wins + self.losses.T, self.draws + self.draws.T, self.losses + self.wins.T
         return both
 
     def win_rates(self) -> NDArray[np.float64]:
@@ -151,23 +161,22 @@ class PayoffCounts:
         A draw counts as half a win, which makes them wider than they need be where draws are common.
         """
         both = self.symmetric()
-        low, high = np.full((2, *both.games.shape), np.nan)
-        for i, j in np.argwhere(np.triu(both.games, 1) > 0):
-            low[i, j], high[i, j] = wilson_interval(both.score_sums[i, j], int(both.games[i, j]), confidence=confidence)
+        games, score_sums = both.games, both.score_sums
+        low, high = np.full((2, *games.shape), np.nan)
+        for i, j in np.argwhere(np.triu(games, 1) > 0):
+            low[i, j], high[i, j] = wilson_interval(float(score_sums[i, j]), int(games[i, j]), confidence=confidence)
             low[j, i], high[j, i] = 1 - high[i, j], 1 - low[i, j]
         return low, high
 
-    def arrays(self) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+    def arrays(self) -> dict[str, NDArray[np.int64]]:
         """All counts, for a checkpoint; `load` takes them back."""
-        return {"games": self.games.copy(), "score_sums": self.score_sums.copy(), "square_sums": self.square_sums.copy()}
+        return {"wins": self.wins.copy(), "draws": self.draws.copy(), "losses": self.losses.copy()}
 
     @classmethod
     def load(cls, arrays: Mapping[str, ArrayLike]) -> Self:
         """Counts as `arrays` gave them."""
         counts = cls()
-        counts.games = np.array(arrays["games"], np.int64)
-        counts.score_sums = np.array(arrays["score_sums"], np.float64)
-        counts.square_sums = np.array(arrays["square_sums"], np.float64)
+        counts.wins, counts.draws, counts.losses = (np.array(arrays[name], np.int64) for name in ("wins", "draws", "losses"))
         return counts
 
 
