@@ -185,7 +185,7 @@ def test_uniform_is_blind_to_payoffs() -> None:
 
 
 def test_what_cannot_be_solved_is_refused() -> None:
-    with pytest.raises(UnknownNameError, match="No meta-solver is called 'nahs'. Did you mean 'nash'?"):
+    with pytest.raises(UnknownNameError, match=r"No meta-solver is called 'nahs'\. Did you mean 'nash'\?"):
         solve("nahs", CHAIN)
     with pytest.raises(ValueError, match="payoffs must be antisymmetric"):
         alpha_rank([[0, 1], [1, 0]])

@@ -138,6 +138,14 @@ def test_two_players_fit_to_the_odds_of_their_games() -> None:
     assert fit.low[0] == pytest.approx(fit.ratings[0] - 1.96 * fit.standard_errors[0])
 
 
+def test_the_prior_holds_back_who_won_all_its_games() -> None:
+    """Ten wins of ten at 1000 Elo points: 10 (1 - sigmoid(2 s)) = s (.4 / log 10)² at s = 2.449885 logits."""
+    fit = fit_elo([[0, 10], [0, 0]], prior_deviation=1000)
+    s = (fit.ratings[0] - 1200) / ELO_PER_LOGIT
+
+    assert s == pytest.approx(2.449885, abs=1e-6)
+
+
 def test_an_anchor_is_the_origin_of_a_fit() -> None:
     """The same games from player 1's view: 190.85 above, with all of the error in the distance."""
     fit = fit_elo([[0, 75], [25, 0]], anchor=1, prior_deviation=1e6)

@@ -140,6 +140,11 @@ def test_a_systematic_draw_rounds_every_share_up_or_down(weights: list[float], s
     assert (counts[p == 0] == 0).all()
 
 
+def test_a_player_of_probability_zero_is_not_drawn_by_a_point_on_its_border() -> None:
+    """u = 0: points 0 and .5 in cumulated 0 .5 .5 1 belong to those who begin there."""
+    assert systematic_draw([0, 0.5, 0, 0.5], 2, 0).tolist() == [1, 3]
+
+
 def test_systematic_draws_are_fair_over_their_uniform_number() -> None:
     """u over a fine even grid: player j gets slots * p_j on average."""
     p = [0.07, 0.33, 0.6]
