@@ -1,1 +1,1 @@
-"""Leagues: populations of players that train against one another, are kept, matched, rated and resumed."""
+"""Leagues of players: whom to meet, what was met, how strong everybody is, and what an evaluation makes of it."""

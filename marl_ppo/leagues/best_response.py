@@ -75,7 +75,7 @@ def exploit(
         while not trainer.finished:
             progress = trainer.train_once()
             on_update(progress)
-        responder = Player(name=RESPONDER, policies={a: p for a, p in bank.learner.policies.items()})
+        responder = Player(name=RESPONDER, policies=dict(bank.learner.policies))
         fixtures = [
             Fixture(RESPONDER, name, int(n))
             for name, n in zip(*np.unique(_spread(chances, names, games), return_counts=True), strict=True)

@@ -26,7 +26,7 @@ from marl_ppo.errors import ConfigError
 from marl_ppo.leagues import meta_solvers
 from marl_ppo.leagues.counts import DecayedCounts
 from marl_ppo.leagues.exact import ExactGame
-from marl_ppo.leagues.ladder import Played, can_meet, parts_of, play_fixtures
+from marl_ppo.leagues.ladder import Fixture, Played, can_meet, parts_of, play_fixtures
 from marl_ppo.leagues.learner import Learner, Turn, part_in_words
 from marl_ppo.leagues.matchmakers import Opponent, View
 from marl_ppo.leagues.members import Members, anchors_of
@@ -35,10 +35,13 @@ from marl_ppo.leagues.ratings import Rating, Ratings
 from marl_ppo.leagues.recipe import Recipe, recipe_from
 from marl_ppo.leagues.scheduling import choose_fixtures
 from marl_ppo.leagues.store import CountRow, EventRow, MatchRow, PlayerRow, RatingRow, Store
+from marl_ppo.leagues.title import TITLE_GAMES, Title
 from marl_ppo.play.seating import Player
 from marl_ppo.training.trainer import Progress
 
 LADDER_COPIES = 256
+EXPLOITERS = ("main_exploiter", "league_exploiter")
+"""roles whose players are strong against some, and no candidates for the title"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,8 +212,7 @@ class League:
         self._matches: dict[tuple[str, str, str], MatchRow] = {}
         self._kept_at = dict.fromkeys(self.learners, 0)
         self._kept = dict.fromkeys(self.learners, 0)
-        self._champion = ""
-        self._test: dict[str, Any] = {}
+        self._title = Title(alpha=self.recipe.promotion_alpha)
         news = _News()
         for name in anchors_of(self.recipe.anchors, self.spec):
             news.players.append(_row(name, "anchor", teams=self.spec.teams))
@@ -230,7 +232,7 @@ class League:
         self._matches = {(m.first, m.second, m.side): m for m in self.store.matches("ladder")}
         self.turn = self.store.turn()
         self._kept_at, self._kept = state["kept_at"], state["kept"]
-        self._champion, self._test = state["champion"], state["test"]
+        self._title = Title.load(state["title"])
         self.counts.load(self.store.counts())
         self.ratings = Ratings.load({r.player: r.as_rating() for r in self.store.ratings()})
         for name, learner in self.learners.items():
@@ -294,13 +296,19 @@ class League:
         self._kept_at[learner.name] = learner.trainer.steps
         self._enter([row])
         news.players.append(row)
+        if learner.config.matchmaker not in EXPLOITERS:
+            self._title.challenge(name)
         news.events.append(EventRow(kind="joined", player=name, text=f"kept after {learner.trainer.steps:,} steps ({trigger})"))
 
     def _play_ladder(self, turn: int, news: _News, listener: LeagueListener) -> int:
         names = [row.name for row in self._players.values() if row.kind != "learner"]
-        fixtures = choose_fixtures(
-            self.payoffs(), lambda i, j: self._pair_can_meet(names[i], names[j]), self.recipe.ladder_games, self._together
-        )
+
+        def can_meet(i: int, j: int) -> bool:
+            return self._pair_can_meet(names[i], names[j])
+
+        fixtures = choose_fixtures(self.payoffs(), can_meet, self.recipe.ladder_games, self._together)
+        if not self._together and (match := self._title.match()) and self._pair_can_meet(*match):
+            fixtures.append(Fixture(*match, TITLE_GAMES))
         if not fixtures:
             return 0
         loaded = self.members.load(name for f in fixtures for name in (f.first, f.second))
@@ -309,6 +317,10 @@ class League:
         )
         for result in played:
             self._rate(result, news)
+            if result.fixture.games == TITLE_GAMES and (told := self._title.take(result)):
+                news.events.append(
+                    EventRow(kind="promoted" if told.won else "kept out", player=told.challenger, text=told.text)
+                )
         return sum(len(result.scores) for result in played)
 
     def _rate(self, played: Played, news: _News) -> None:
@@ -387,8 +399,7 @@ class League:
             "checkpoints": dict(checkpoints),
             "kept_at": self._kept_at,
             "kept": self._kept,
-            "champion": self._champion,
-            "test": self._test,
+            "title": self._title.state(),
         }
         rated = {name for match in news.matches if match.source == "ladder" for name in (match.first, match.second)}
         met = {(match.first, match.second) for match in news.matches if match.source == "training"}

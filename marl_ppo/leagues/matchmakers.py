@@ -16,7 +16,7 @@ import numpy as np
 from marl_ppo import plugins
 from marl_ppo.envs.world import Array
 from marl_ppo.errors import ConfigError, UnknownNameError
-from marl_ppo.leagues import meta_solvers, sampling
+from marl_ppo.leagues import alphastar, meta_solvers, sampling
 from marl_ppo.play.bank import SELF
 from marl_ppo.training.config_file import from_settings
 
@@ -151,18 +151,10 @@ class Prioritised(SelfPlay):
 class Main:
     """AlphaStar's main agent: half PFSP, a third itself, the rest those it loses to or forgot to beat."""
 
-    pfsp: float = 0.5
-    verification: float = 0.15
-    power: float = 2.0
-
     def distribution(self, view: View) -> Distribution:
-        mains = _live_mains(view)
-        everybody = _pfsp(view, view.frozen(), "hard", self.power)
-        parts = [(self.pfsp, everybody or _each(view, mains, self._self_play))]
-        # Where there is nothing to verify, these games are self-play, too.
-        parts.append((self.verification, _each(view, mains, self._verification)))
-        parts.append((1 - self.pfsp - self.verification, _each(view, mains, self._self_play)))
-        return _mixed(*parts)
+        met = _Met(view)
+        exploiters = view.frozen("main_exploiter")
+        return met.named(alphastar.main_agent(met.win_rates, frozen=view.frozen(), exploiters=exploiters, mains=met.mains()))
 
     def trigger(self, view: View) -> Trigger | None:
         return _beats(view, view.frozen())
@@ -170,46 +162,23 @@ class Main:
     def resets(self, chance: float) -> bool:
         return False
 
-    def _self_play(self, view: View, main: str) -> Distribution:
-        """Against a main agent, unless it is far too strong: then against its past."""
-        place = _place(view, main)
-        past = view.frozen(learner=main)
-        if place is not None and view.win_rates[place] <= 0.3 and past:
-            return _pfsp(view, past, "variance")
-        return {main: 1.0}
-
-    def _verification(self, view: View, main: str) -> Distribution:
-        exploiters = view.frozen("main_exploiter")
-        if any(view.win_rates[p] < 0.3 for p in exploiters):
-            return _pfsp(view, exploiters, "hard", self.power)
-        past = view.frozen(learner=view.learner if main == SELF else main)
-        past = [past[place] for place in sampling.forgotten(view.win_rates[past])]
-        if any(view.win_rates[p] < 0.7 for p in past):
-            return _pfsp(view, past, "hard", self.power)
-        return self._self_play(view, main)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MainExploiter:
     """Finds what the main agents of now are weak against; begins anew each time it was kept."""
 
     def distribution(self, view: View) -> Distribution:
-        mains = view.live("main")
+        mains = {place: view.frozen(learner=view.opponents[place].name) for place in view.live("main")}
         if not mains:
             raise ConfigError(f"learner {view.learner!r} is a main_exploiter, but it meets no learner with matchmaker = 'main'")
-        return _each(view, [view.opponents[place].name for place in mains], self._exploit)
+        met = _Met(view)
+        return met.named(alphastar.main_exploiter(met.win_rates, mains=mains))
 
     def trigger(self, view: View) -> Trigger | None:
         return _beats(view, view.live("main"))
 
     def resets(self, chance: float) -> bool:
         return True
-
-    def _exploit(self, view: View, main: str) -> Distribution:
-        place = _place(view, main)
-        assert place is not None
-        past = view.frozen(learner=main)
-        return {main: 1.0} if view.win_rates[place] > 0.1 or not past else _pfsp(view, past, "variance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +188,10 @@ class LeagueExploiter:
     reset: float = 0.25
 
     def distribution(self, view: View) -> Distribution:
-        return _pfsp(view, view.frozen(), "capped") or _each(view, _live_mains(view), lambda _, main: {main: 1.0})
+        met, frozen = _Met(view), view.frozen()
+        if not frozen:
+            return _itself(view)
+        return met.named(alphastar.league_exploiter(met.win_rates, frozen=frozen))
 
     def trigger(self, view: View) -> Trigger | None:
         return _beats(view, view.frozen())
@@ -235,7 +207,8 @@ class PolicySpaceResponse:
     With the meta-solver uniform it is fictitious play by best responses, with nash the double oracle.
     """
 
-    meta_solver: meta_solvers.Solver = "nash"
+    meta_solver: str = "nash"
+    """one of `leagues.meta_solvers.SOLVERS`"""
     fresh: bool = True
     """whether each response begins with new weights"""
 
@@ -301,19 +274,25 @@ def _itself(view: View) -> Distribution:
     return dict.fromkeys(others, 1 / len(others))
 
 
-def _live_mains(view: View) -> list[str]:
-    """The main agents of now, the learner itself among them where it can meet itself."""
-    others = [view.opponents[place].name for place in view.live("main")]
-    return [SELF, *others] if view.plays_everything else others or list(_itself(view))
+class _Met:
+    """The players of a view, and the learner itself as the last one where it can meet itself."""
 
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self.win_rates = np.append(np.where(view.trusted, view.win_rates, 0.5), 0.5)
 
-def _place(view: View, name: str) -> int | None:
-    return next((place for place, one in enumerate(view.opponents) if one.name == name), None)
+    def mains(self) -> dict[int, list[int]]:
+        """Each main agent of now → its past selves; where there is none, the others that learn."""
+        view = self._view
+        found = {place: view.frozen(learner=view.opponents[place].name) for place in view.live("main")}
+        if view.plays_everything:
+            found[len(view.opponents)] = view.frozen(learner=view.learner)
+        return found or {place: view.frozen(learner=one.learner) for place, one in enumerate(view.opponents) if one.live}
 
-
-def _each(view: View, names: Sequence[str], chosen: Any) -> Distribution:
-    """The mean of what follows from each name."""
-    return _mixed(*((1 / len(names), chosen(view, name)) for name in names))
+    def named(self, probabilities: Array) -> Distribution:
+        """The distribution by name."""
+        names = [*(one.name for one in self._view.opponents), SELF]
+        return {name: float(chance) for name, chance in zip(names, probabilities, strict=True) if chance > 0}
 
 
 def _mixed(*parts: tuple[float, Distribution]) -> Distribution:

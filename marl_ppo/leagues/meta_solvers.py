@@ -6,16 +6,18 @@ mixture         [K], probabilities of the players
 exploitability  what the best pure answer gains against a mixture: 0 at a Nash equilibrium
 """
 
-from typing import Literal, get_args
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from marl_ppo.errors import UnknownNameError
+
 Mixture = NDArray[np.float64]
-Solver = Literal["uniform", "nash", "max_entropy_nash", "alpha_rank", "projected_replicator"]
-SOLVERS: tuple[Solver, ...] = get_args(Solver)
 NEGLIGIBLE = 1e-6
 """weights below this are reported as 0"""
+EXACT = 1e-10
+"""how far HiGHS may miss a constraint, the least it allows"""
 
 
 def payoffs_of(win_rates: ArrayLike) -> NDArray[np.float64]:
@@ -24,21 +26,16 @@ def payoffs_of(win_rates: ArrayLike) -> NDArray[np.float64]:
     The mean of both views, p_ij and 1 - p_ji, is taken, so that the result is antisymmetric to the last bit.
     """
     p = np.asarray(win_rates, np.float64)
+    p = np.where(np.isnan(p), 1 - p.T, p)
     a = np.where(np.isnan(p), 0.0, 2 * p - 1)
     return (a - a.T) / 2
 
 
-def solve(solver: Solver, payoffs: ArrayLike) -> Mixture:
-    """The mixture [K] that the solver of this name gives."""
+def solve(solver: str, payoffs: ArrayLike) -> Mixture:
+    """The mixture [K] of the meta-solver of this name, one of `SOLVERS`; raises UnknownNameError for another name."""
     if solver not in SOLVERS:
-        raise ValueError(f"solver must be one of {', '.join(SOLVERS)}, got {solver!r}")
-    if solver == "uniform":
-        return uniform(payoffs)
-    if solver == "nash":
-        return nash(payoffs)[0]
-    if solver == "max_entropy_nash":
-        return max_entropy_nash(payoffs)
-    return alpha_rank(payoffs) if solver == "alpha_rank" else projected_replicator(payoffs)
+        raise UnknownNameError.near("meta-solver", solver, SOLVERS, otherwise=f"There are {', '.join(SOLVERS)}.")
+    return SOLVERS[solver](payoffs)
 
 
 def uniform(payoffs: ArrayLike) -> Mixture:
@@ -53,81 +50,50 @@ def nash(payoffs: ArrayLike) -> tuple[Mixture, Mixture, float]:
     The row maximises v subject to payoffsᵀ x ≥ v; the column's mixture is the dual solution. One equilibrium of possibly
     many: where copies of players should not matter, use `max_entropy_nash`.
     """
-    # Loaded here and below, since nothing else needs it and it takes a third of a second.
-    from scipy.optimize import linprog
-
     a = _matrix(payoffs)
-    rows, columns = a.shape
-    scale = max(float(np.abs(a).max()), 1e-300)
-    found = linprog(
-        c=np.append(np.zeros(rows), -1.0),
-        A_ub=np.hstack([-a.T / scale, np.ones((columns, 1))]),
-        b_ub=np.zeros(columns),
-        A_eq=np.append(np.ones(rows), 0.0)[None],
-        b_eq=[1.0],
-        bounds=[(0, None)] * rows + [(None, None)],
-        method="highs",
-    )
-    if found.status != 0:
-        raise ArithmeticError(f"the linear program of a {rows} by {columns} game was not solved: {found.message}")
-    row, column = _cleaned(found.x[:rows]), _cleaned(-found.ineqlin.marginals)
+    scale = float(np.abs(a).max()) or 1.0
+    x, prices = _largest_margin(a.T / scale, np.ones(a.shape[1]), np.zeros(a.shape[1]))
+    row, column = _cleaned(x), _cleaned(prices)
     return row, column, float(row @ a @ column)
 
 
-def max_entropy_nash(payoffs: ArrayLike, *, tolerance: float = 1e-9) -> Mixture:
+def max_entropy_nash(payoffs: ArrayLike, *, tolerance: float = 0.0) -> Mixture:
     """The most even Nash equilibrium of a symmetric zero-sum game, which is unique: Balduzzi et al. 2018,
     "Re-evaluating Evaluation" (arXiv:1806.02643), section 3. Copies of a player share its weight.
 
-    Maximises entropy over mixtures with exploitability of at most `tolerance` (relative to the largest payoff). That set
-    has an inside, so the optimum exists and moves continuously with the payoffs; a tolerance of the size of their errors
-    (0.05, say, for win rates from a few hundred games) keeps noise from deciding which of several near-copies is played.
-    Primal-dual interior point method (Boyd and Vandenberghe 2004, section 11.7) with slacks; deterministic.
+    `tolerance` admits mixtures that are exploitable by this much of the largest payoff. One of the size of the payoffs'
+    errors (0.05, say, for win rates from a few hundred games) keeps noise from deciding which of several near-copies is
+    played. Logarithmic barrier and Newton's method (Boyd and Vandenberghe 2004, chapter 11) from a point well inside.
     """
     a = _antisymmetric(payoffs)
     players = len(a)
-    scale = float(np.abs(a).max(initial=0.0))
-    if scale == 0:
+    if not a.any():
         return uniform(a)
-    # Constraints a x + slack = tolerance, sum x = 1; dual prices of the first, total of the second.
-    a = a / scale
-    x = np.full(players, 1 / players)
-    slack = np.maximum(tolerance - a @ x, 0.1)
-    prices = np.full(players, 0.1)
-    total = 0.0
-    for _ in range(200):
-        gap = slack @ prices / players
-        residual = a @ x + slack - tolerance
-        gradient = 1 + np.log(x) + a.T @ prices + total
-        if gap < 1e-13 and np.abs(residual).max() < 1e-12 and np.abs(x * gradient).max() < 1e-10:
-            break
-        hessian = np.diag(1 / x) + a.T @ (a * (prices / slack)[:, None])
-
-        def direction(centring: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-            """Newton's step towards slack * prices = centring: those of x, slack, prices and total."""
-            pull = (centring - slack * prices + prices * residual) / slack
-            target = np.stack([-gradient - a.T @ pull, np.ones(players)], axis=1)
-            towards, even = np.linalg.solve(hessian, target).T
-            up = (towards.sum() + x.sum() - 1) / even.sum()
-            dx = towards - up * even
-            dslack = -residual - a @ dx
-            return dx, dslack, (centring - slack * prices - prices * dslack) / slack, np.asarray(up)
-
-        # Mehrotra's predictor tells how much centring this step can do without.
-        dx, dslack, dprices, _up = direction(np.zeros(players))
-        step = min(_reach(x, dx), _reach(slack, dslack), _reach(prices, dprices))
-        ahead = (slack + step * dslack) @ (prices + step * dprices) / players
-        dx, dslack, dprices, up = direction((ahead / gap) ** 3 * gap - step**2 * dslack * dprices)
-        step = 0.99 * min(_reach(x, dx), _reach(slack, dslack), _reach(prices, dprices))
-        x, slack, prices, total = x + step * dx, slack + step * dslack, prices + step * dprices, total + step * float(up)
-    return _cleaned(x)
+    if tolerance < 0:
+        raise ValueError(f"tolerance must not be negative, got {tolerance}")
+    a = a / np.abs(a).max()
+    identity, nobody = np.eye(players), np.zeros(players)
+    if tolerance > 0:
+        every, none = np.arange(players), np.arange(0)
+        room = np.append(nobody, np.full(players, tolerance))
+        x, _ = _largest_margin(np.vstack([identity, -a]), np.ones(2 * players), room)
+        return _cleaned(_most_even(x, a[none], a[every], tolerance))
+    # By strict complementarity some equilibrium has, for every player, either weight or a disadvantage (Goldman and
+    # Tucker 1956): those with weight are in the support of the most even one too, and are answers as good as any.
+    left_hand = np.vstack([identity - a, -a])
+    x, _ = _largest_margin(left_hand, np.append(np.ones(players), nobody), np.zeros(2 * players))
+    played = x > -a @ x
+    mixture = np.zeros(players)
+    mixture[played] = _most_even(x[played], a[np.ix_(played, played)], a[np.ix_(~played, played)], 0.0)
+    return _cleaned(mixture)
 
 
 def alpha_rank(payoffs: ArrayLike, *, alpha: float = 100.0, population: int = 50) -> Mixture:
     """How long a population of copies of one player stays there, when mutants of the others arrive now and then.
 
-    Omidshafiei et al. 2019, "α-Rank" (arXiv:1903.01373), equations 1 to 4, for a single population: the stationary distribution of a
-    chain whose steps are the mutants' chances of taking over. `alpha` is the selection intensity; the larger, the closer
-    to the sink components of the graph "beats".
+    Omidshafiei et al. 2019, "α-Rank" (arXiv:1903.01373), equations 1 to 4, for a single population: the
+    stationary distribution of a chain whose steps are the mutants' chances of taking over. `alpha` is the selection
+    intensity; the larger, the closer to the sink components of the graph "beats".
     """
     a = _antisymmetric(payoffs)
     players = len(a)
@@ -209,10 +175,70 @@ def _cleaned(mixture: NDArray[np.float64]) -> Mixture:
     return kept / kept.sum()
 
 
-def _reach(value: NDArray[np.float64], step: NDArray[np.float64]) -> float:
-    """The largest share of `step`, 1 at most, that keeps `value` non-negative."""
-    falls = step < 0
-    return float(min(1.0, (-value[falls] / step[falls]).min(initial=1.0)))
+def _largest_margin(
+    left_hand: NDArray[np.float64], margins: NDArray[np.float64], room: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(mixture x, prices of the rows) that maximises m subject to left_hand @ x + room ≥ margins * m, by HiGHS."""
+    # Loaded here, since nothing else needs it and it takes a third of a second.
+    from scipy.optimize import linprog
+
+    rows, columns = left_hand.shape
+    found = linprog(
+        c=np.append(np.zeros(columns), -1.0),
+        A_ub=np.hstack([-left_hand, margins[:, None]]),
+        b_ub=room,
+        A_eq=np.append(np.ones(columns), 0.0)[None],
+        b_eq=[1.0],
+        bounds=[(0, None)] * columns + [(None, None)],
+        method="highs",
+        options={"primal_feasibility_tolerance": EXACT, "dual_feasibility_tolerance": EXACT},
+    )
+    if found.status != 0:
+        raise ArithmeticError(f"a linear program of {rows} rows and {columns} columns was not solved: {found.message}")
+    return np.maximum(found.x[:-1], 0), np.maximum(-found.ineqlin.marginals, 0)
+
+
+def _most_even(
+    start: NDArray[np.float64], equal: NDArray[np.float64], below: NDArray[np.float64], room: float
+) -> NDArray[np.float64]:
+    """The mixture of the largest entropy with equal @ x = 0 and below @ x ≤ room, from one that has slack in the latter."""
+    sums = np.vstack([equal, np.ones(len(start))])
+    goal = np.append(np.zeros(len(equal)), 1.0)
+    _, sizes, directions = np.linalg.svd(sums)
+    free = directions[np.count_nonzero(sizes > 1e-9 * sizes[0]) :].T
+    x = start + np.linalg.lstsq(sums, goal - sums @ start, rcond=1e-9)[0]
+    if not free.size:
+        return x
+    if x.min() <= 0 or (below @ x).max(initial=-1.0) >= room:
+        return start  # so little room that rounding uses it up: nothing could be made more even
+
+    def height(x: NDArray[np.float64], barrier: float) -> float:
+        """What is minimised; infinite outside."""
+        slack = room - below @ x
+        if x.min() <= 0 or slack.min(initial=1.0) <= 0:
+            return np.inf
+        return float(x @ np.log(x) - barrier * (np.log(x).sum() + np.log(slack).sum()))
+
+    # The entropy would keep x positive in theory, but Newton's steps creep along that wall without the barrier's help.
+    barrier = 1.0
+    while barrier > 1e-11:
+        for _ in range(50):
+            slack = room - below @ x
+            gradient = free.T @ (1 + np.log(x) + barrier * (below.T @ (1 / slack) - 1 / x))
+            towards = below @ free / slack[:, None]
+            curvature = free.T @ (free * (1 / x + barrier / x**2)[:, None]) + barrier * towards.T @ towards
+            step = -np.linalg.lstsq(curvature, gradient, rcond=None)[0]
+            falls = float(-gradient @ step)
+            if falls < 1e-14:
+                break
+            length, before = 1.0, height(x, barrier)
+            while height(x + length * (free @ step), barrier) > before - 0.1 * length * falls and length > 1e-12:
+                length /= 2
+            if length <= 1e-12:
+                break
+            x = x + length * (free @ step)
+        barrier /= 8
+    return x
 
 
 def _onto_simplex(x: NDArray[np.float64], total: float) -> NDArray[np.float64]:
@@ -220,3 +246,17 @@ def _onto_simplex(x: NDArray[np.float64], total: float) -> NDArray[np.float64]:
     ordered = np.sort(x)[::-1]
     excess = (np.cumsum(ordered) - total) / np.arange(1, len(x) + 1)
     return np.maximum(x - excess[np.flatnonzero(ordered > excess)[-1]], 0)
+
+
+def _row_of_nash(payoffs: ArrayLike) -> Mixture:
+    return nash(payoffs)[0]
+
+
+SOLVERS: dict[str, Callable[[ArrayLike], Mixture]] = {
+    "uniform": uniform,
+    "nash": _row_of_nash,
+    "max_entropy_nash": max_entropy_nash,
+    "alpha_rank": alpha_rank,
+    "projected_replicator": projected_replicator,
+}
+"""by name: payoffs [K, K] to mixture [K]"""

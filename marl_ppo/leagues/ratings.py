@@ -8,8 +8,8 @@ fit     `fit_elo`: the Bradley-Terry model's most likely Elo ratings for given c
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
@@ -58,10 +58,15 @@ class Rating:
 
 
 class Ratings:
-    """The ratings of all players by id. Who was never rated has the rating of a beginner."""
+    """The ratings of all players by id. Who was never rated has the rating of a beginner.
 
-    def __init__(self) -> None:
-        self._ratings: dict[str, Rating] = {}
+    `anchors` are players whose mu, sigma and Elo stay as given, scripted ones say: they tie the scales of leagues that
+    never met, and keep a scale from drifting. Theirs is no zero-sum update: what is won from them comes from nowhere.
+    """
+
+    def __init__(self, anchors: Mapping[str, Rating] | None = None) -> None:
+        self._ratings: dict[str, Rating] = dict(anchors or {})
+        self._anchors = frozenset(self._ratings)
         self._model: PlackettLuce | None = None
 
     def __getitem__(self, player: str) -> Rating:
@@ -91,7 +96,10 @@ class Ratings:
         changes = elo_changes([[r.elo for r in team] for team in before], outcomes)
         for team, old, new, change in zip(teams, before, after, changes, strict=True):
             for player, was, now in zip(team, old, new, strict=True):
-                self._ratings[player] = Rating(now.mu, now.sigma, was.elo + change, was.games + 1)
+                if player in self._anchors:
+                    self._ratings[player] = replace(was, games=was.games + 1)
+                else:
+                    self._ratings[player] = Rating(now.mu, now.sigma, was.elo + change, was.games + 1)
 
     def leaderboard(self) -> list[tuple[str, Rating]]:
         """All rated players, best conservative rating first, equal ones by id."""
@@ -102,9 +110,10 @@ class Ratings:
         return {player: asdict(rating) for player, rating in self._ratings.items()}
 
     @classmethod
-    def load(cls, state: Mapping[str, Mapping[str, float]]) -> Self:
-        """Ratings as `state` gave them, bit for bit."""
+    def load(cls, state: Mapping[str, Mapping[str, float]], *, anchors: Collection[str] = ()) -> Self:
+        """Ratings as `state` gave them, bit for bit; those of `anchors` stay as they are from here on."""
         ratings = cls()
+        ratings._anchors = frozenset(anchors)
         ratings._ratings = {
             player: Rating(float(fields["mu"]), float(fields["sigma"]), float(fields["elo"]), int(fields["games"]))
             for player, fields in state.items()
@@ -139,9 +148,9 @@ class EloFit(NamedTuple):
     """K players, in Elo points."""
 
     ratings: NDArray[np.float64]
-    """[K], with mean `ELO_START`"""
+    """[K]: the anchor's is `ELO_START`, or the mean of all where there is none"""
     standard_errors: NDArray[np.float64]
-    """[K], of the distance to the mean of all players"""
+    """[K], of the distance to the anchor, or to the mean of all"""
 
     @property
     def low(self) -> NDArray[np.float64]:
@@ -154,51 +163,53 @@ class EloFit(NamedTuple):
         return self.ratings + Z_95 * self.standard_errors
 
 
-def fit_elo(games: ArrayLike, score_sums: ArrayLike, *, prior_deviation: float = PRIOR_DEVIATION) -> EloFit:
+def fit_elo(score_sums: ArrayLike, *, anchor: int | None = None, prior_deviation: float = PRIOR_DEVIATION) -> EloFit:
     """Most likely Elo ratings under the Bradley-Terry model, P(i beats j) = expected Elo score, draws as half a win each.
 
-    `games` and `score_sums` [K, K] hold both sides together, as `PayoffCounts.symmetric` gives them; the diagonal is left
-    out. A normal prior around the common mean keeps players finite who never lost or never met anybody; its pull is felt
-    below about ten games. Errors are those of the curvature at the optimum (Laplace's approximation), hence too wide where
-    draws are common, too narrow where cycles make the model wrong.
+    `score_sums` [K, K] holds wins and half of the draws of i against j, both sides together, as
+    `Payoffs.totals` does; the diagonal is left out. A normal prior around the common mean keeps players
+    finite who never lost or never met anybody; its pull is felt below about ten games. Errors are those of the curvature
+    at the optimum, the Fisher information of the games and the prior, hence too wide where draws are common, too narrow
+    where cycles make the model wrong.
     """
-    g, s = np.array(games, np.float64), np.array(score_sums, np.float64)
-    if g.shape != s.shape or g.ndim != 2 or g.shape[0] != g.shape[1]:
-        raise ValueError(f"games and score_sums must both be [K, K], got {list(g.shape)} and {list(s.shape)}")
-    if not ((g == g.T).all() and np.allclose(s + s.T, g) and (s >= 0).all()):
-        raise ValueError("both sides of a pair must tell of the same games: pass the counts of PayoffCounts.symmetric()")
-    np.fill_diagonal(g, 0)
+    s = np.array(score_sums, np.float64)
+    if s.ndim != 2 or s.shape[0] != s.shape[1] or not s.size:
+        raise ValueError(f"score_sums must be [K, K] with at least one player, got shape {list(s.shape)}")
+    if not (np.isfinite(s).all() and (s >= 0).all()):
+        raise ValueError("score_sums must be finite and not negative: 0 for pairs that never met")
     np.fill_diagonal(s, 0)
-    players = len(g)
+    games = s + s.T
+    players = len(s)
     precision = (ELO_PER_LOGIT / prior_deviation) ** 2
     skill = np.zeros(players)
-    goal = _log_posterior(skill, g, s, precision)
+    goal = _log_posterior(skill, s, precision)
     for _ in range(100):
         expected = _sigmoid(skill[:, None] - skill[None])
-        gradient = (s - g * expected).sum(1) - precision * skill
-        step = np.linalg.solve(_curvature(g, expected, precision), gradient)
+        gradient = (s - games * expected).sum(1) - precision * skill
+        step = np.linalg.solve(_curvature(games, expected, precision), gradient)
         # The goal is concave, so halving finds a better point; far from the optimum a full step may jump over it.
         length = 1.0
-        while (reached := _log_posterior(skill + length * step, g, s, precision)) < goal and length > 1e-9:
+        while (reached := _log_posterior(skill + length * step, s, precision)) < goal and length > 1e-9:
             length /= 2
         skill, goal = skill + length * step, reached
-        if np.abs(step).max(initial=0) < 1e-10:
+        if np.abs(step).max() < 1e-10:
             break
-    centring = np.eye(players) - 1 / max(players, 1)
-    covariance = centring @ np.linalg.inv(_curvature(g, _sigmoid(skill[:, None] - skill[None]), precision)) @ centring
-    deviations = np.sqrt(np.maximum(np.diag(covariance), 0))
-    return EloFit(ELO_START + ELO_PER_LOGIT * (skill - skill.mean()), ELO_PER_LOGIT * deviations)
+    covariance = np.linalg.inv(_curvature(games, _sigmoid(skill[:, None] - skill[None]), precision))
+    origin = np.full(players, 1 / players) if anchor is None else np.eye(players)[anchor]
+    distances = np.eye(players) - origin
+    deviations = np.sqrt(np.maximum(np.diag(distances @ covariance @ distances.T), 0))
+    return EloFit(ELO_START + ELO_PER_LOGIT * (skill - origin @ skill), ELO_PER_LOGIT * deviations)
 
 
-def _log_posterior(skill: NDArray[np.float64], g: NDArray[np.float64], s: NDArray[np.float64], precision: float) -> float:
-    """Up to a constant; g and s symmetric, each pair twice."""
+def _log_posterior(skill: NDArray[np.float64], s: NDArray[np.float64], precision: float) -> float:
+    """Up to a constant."""
     ahead = skill[:, None] - skill[None]
     return float(-(s * np.logaddexp(0, -ahead)).sum() - precision / 2 * skill @ skill)
 
 
-def _curvature(g: NDArray[np.float64], expected: NDArray[np.float64], precision: float) -> NDArray[np.float64]:
+def _curvature(games: NDArray[np.float64], expected: NDArray[np.float64], precision: float) -> NDArray[np.float64]:
     """Minus the second derivatives of the log-posterior [K, K]."""
-    weight = g * expected * (1 - expected)
+    weight = games * expected * (1 - expected)
     return np.diag(weight.sum(1) + precision) - weight
 
 

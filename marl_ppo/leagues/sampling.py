@@ -70,12 +70,21 @@ def latest(players: int) -> Probabilities:
 def five_probabilities(qualities: ArrayLike) -> Probabilities:
     """softmax(q) over past players: OpenAI et al. 2019, "Dota 2 with Large Scale Deep RL" (arXiv:1912.06680), appendix N.
 
-    There the latest player itself is met in 80 % of the games and these are drawn in the rest.
+    There the present self is met in 80 % of the games and these are drawn in the rest: `five_mixture`.
     """
     q = np.asarray(qualities, np.float64)
     _some(len(q))
     weights = np.exp(q - q.max())
     return weights / weights.sum()
+
+
+def five_mixture(qualities: ArrayLike, latest_share: float = 0.8) -> Probabilities:
+    """[K + 1]: past players by their qualities [K], and the present self, last, in `latest_share` of the games."""
+    if not 0 <= latest_share <= 1:
+        raise ValueError(f"latest_share must be from 0 to 1, got {latest_share}")
+    if not len(np.asarray(qualities)):
+        return latest(1)
+    return np.append((1 - latest_share) * five_probabilities(qualities), latest_share)
 
 
 def five_update(qualities: ArrayLike, index: int, probability: float, eta: float = 0.01) -> NDArray[np.float64]:

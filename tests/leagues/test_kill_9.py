@@ -1,4 +1,4 @@
-"""A league that is killed, again and again and at whatever moment, ends with the store and the weights of one that never was."""
+"""A league killed again and again, at whatever moment, ends with the store and the weights of one that never was."""
 
 import hashlib
 import json
