@@ -25,7 +25,8 @@ from marl_ppo.workspace import places
 WORLDS = "marl_ppo.worlds"
 """NAME = "module:callable", called as callable(num_envs=N, **settings); returns a World"""
 SCRIPTS = "marl_ppo.scripts"
-""""WORLD.GROUP" = "module:callable", called as callable(group, spec); returns a Policy"""
+""""WORLD.GROUP" = "module:callable", called as callable(group, spec); returns a Policy. "WORLD.GROUP:NAME" is one more, which
+is played as `scripted:NAME`"""
 ENCODERS = "marl_ppo.encoders"
 """NAME = "module:callable", called as callable(space, network_config, generator); returns a module that has a `size` and
 takes rows [B, numbers of the leaf] to [B, size], or None for a space that it does not serve"""

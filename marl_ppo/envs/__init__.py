@@ -22,6 +22,7 @@ register_world("speaker_listener", f"{_PARTICLE}:speaker_listener", description=
 register_world("reference", f"{_PARTICLE}:reference", description="two agents tell each other where to go")
 register_world("tag", f"{_PARTICLE}:tag", description="slow chasers hunt fast prey among obstacles")
 register_world("adversary", f"{_PARTICLE}:adversary", description="two agents hide their target from an observer")
+register_world("soccer", "marl_ppo.envs.soccer.world:Soccer", description="two teams, a ball, a walled pitch with two goals")
 register_world(
     "kuhn",
     "marl_ppo.envs.kuhn.world:Kuhn",

@@ -17,7 +17,7 @@ from marl_ppo.training.cards import Card, content_hash, write_card
 from marl_ppo.training.checkpoint import read_meta
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.lineups import copies_for, opponent, variants
-from marl_ppo.training.players import BOTS, UNTRAINED, copy_player, find_trained, trained_config
+from marl_ppo.training.players import BOTS, copy_player, find_trained, is_untrained, trained_config
 from marl_ppo.training.setup import world_from
 
 EPISODES = 1000
@@ -28,7 +28,7 @@ def check_bot_name(name: str) -> None:
     """Raise ConfigError unless a bot can be saved as agents/NAME."""
     if not re.fullmatch(r"\w[\w.+-]*", name):
         raise ConfigError(f"a bot's name must be letters, digits and any of _ . + -, without folders; got {name!r}")
-    if name in UNTRAINED or (BOTS / name).exists():
+    if is_untrained(name) or (BOTS / name).exists():
         raise ConfigError(f"{name!r} is a player that there is already; choose another name to save the bot as")
 
 
@@ -71,7 +71,7 @@ def _measured(checkpoint: Path, config: TrainConfig, episodes: int) -> tuple[Wor
         results: dict[str, Any] = {"episodes": episodes, "seed": 0}
         other = opponent(None, spec, str(checkpoint))
         if len(spec.teams) > 1:
-            results["against"] = other.name if other.name in UNTRAINED else "itself"
+            results["against"] = other.name if is_untrained(other.name) else "itself"
         results["teams"] = {}
         for team in playable_teams(spec, player):
             results["teams"][team] = told = {}

@@ -4,7 +4,7 @@ from marl_ppo.envs.registry import is_installed
 from marl_ppo.envs.world import WorldSpec
 from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.play.seating import Player, playable_teams
-from marl_ppo.training.players import UNTRAINED, find_player
+from marl_ppo.training.players import find_player, is_untrained
 
 COPIES, ENV_COPIES = 1000, 50
 """stepped together in an evaluation: of a world, and of an installed env, each of which costs memory and open files"""
@@ -17,7 +17,7 @@ def copies_for(world_id: str, episodes: int) -> int:
 
 def variants(name: str, spec: WorldSpec) -> list[tuple[str, Player]]:
     """A trained player in its two modes, then the anchors `random` and `scripted` where this world has them, by label."""
-    if name in UNTRAINED:
+    if is_untrained(name):
         return [(name, find_player(name, spec, greedy=True))]
     found = [(mode, find_player(name, spec, greedy=mode == "greedy")) for mode in ("greedy", "stochastic")]
     for anchor in ("random", "scripted"):

@@ -1,4 +1,7 @@
-"""What names mean: a player is `scripted`, `random`, a bot, a run, a checkpoint or a folder; a run may be a group of seeds."""
+"""What names mean: a player is `scripted`, `scripted:NAME`, `random`, a bot, a run, a checkpoint or a folder.
+
+A run may be a group of seeds.
+"""
 
 import json
 import shutil
@@ -25,6 +28,8 @@ from marl_ppo.training.setup import learning_agents, make_policies, spec_of
 from marl_ppo.workspace import known_bots, places
 
 UNTRAINED = ("scripted", "random")
+NAMED_SCRIPT = "scripted:"
+"""what stands before the name of one of several scripts, such as scripted:easy"""
 RUNS = Path("runs")
 BOTS = Path("agents")
 
@@ -52,7 +57,7 @@ def played_world(player: str, world: str | None, settings: Mapping[str, Any]) ->
     The settings a player was trained with hold for its own world only, and `settings` go over them. Raises ConfigError for
     a player that no world is known of.
     """
-    if player in UNTRAINED:
+    if is_untrained(player):
         if world is None:
             raise ConfigError(f"say which world {player!r} plays, with --world")
         # What is shipped for an installed env often says who plays with whom.
@@ -63,12 +68,18 @@ def played_world(player: str, world: str | None, settings: Mapping[str, Any]) ->
     return config.world, {**config.world_config, **settings}
 
 
+def is_untrained(name: str) -> bool:
+    """Whether a player is one that no training made: a script or `random`. Neither bots nor runs can be called so."""
+    return name in UNTRAINED or (name.startswith(NAMED_SCRIPT) and name != NAMED_SCRIPT)
+
+
 def find_player(name: str, spec: WorldSpec, *, greedy: bool = False) -> Player:
     """The player called `name`, for the world `spec`. Raises UnknownNameError with what there is."""
     if name == "random":
         return Player(name=name, policies={a: p for g in spec.groups for p in [uniform_policy(g)] for a in g.agents})
-    if name == "scripted":
-        scripts = [(group, scripted_policy(spec.id, group, spec)) for group in spec.groups]
+    if is_untrained(name):
+        script = name.removeprefix("scripted").removeprefix(":")
+        scripts = [(group, scripted_policy(spec.id, group, spec, script)) for group in spec.groups]
         return Player(name=name, policies={a: policy for group, policy in scripts for a in group.agents}, greedy=greedy)
     return load_player(find_trained(name), spec, greedy=greedy)
 

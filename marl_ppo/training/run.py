@@ -22,7 +22,7 @@ from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, save
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.guards import Guards
-from marl_ppo.training.players import BOTS, RUNS, UNTRAINED, copy_player, find_player, find_trained, require_world
+from marl_ppo.training.players import BOTS, RUNS, copy_player, find_player, find_trained, is_untrained, require_world
 from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
 from marl_ppo.training.setup import learning_agents, spec_of
 from marl_ppo.training.tensorboard import TensorBoard
@@ -72,7 +72,7 @@ def new_run_folder(config: TrainConfig, name: str | None = None) -> Path:
     if name is not None:
         if not re.fullmatch(r"\w[\w.+-]*", name):
             raise ConfigError(f"a run's name must be letters, digits and any of _ . + -, without folders; got {name!r}")
-        if name in UNTRAINED or (BOTS / name).exists():
+        if is_untrained(name) or (BOTS / name).exists():
             raise ConfigError(f"{name!r} is a player that there is already; choose another --name")
         folder = RUNS / name
         if folder.exists():
@@ -94,7 +94,7 @@ def train(config: TrainConfig, folder: Path | None = None, listener: RunListener
     if folder is not None and (folder / CONFIG).exists():
         raise _taken(folder)
     frozen = _frozen_teams(config)
-    source = find_trained(config.others) if frozen and config.others not in UNTRAINED else None
+    source = find_trained(config.others) if frozen and not is_untrained(config.others) else None
     with Trainer(config, _others(config, frozen, config.others if source is None else str(source))) as trainer:
         folder = _claim(folder, trainer.config)
         with _alone(folder):

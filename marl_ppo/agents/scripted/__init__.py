@@ -1,6 +1,7 @@
 """Players written by hand: the anchors between which trained ones are measured, and opponents that never change.
 
-Each plays one group of one world. A plugin names its own as entry points of the group `marl_ppo.scripts`.
+Each plays one group of one world. A group may have several, each under a name of its own, such as `easy`; the strongest is
+the one without a name. A plugin names its own as entry points of the group `marl_ppo.scripts`.
 """
 
 import importlib
@@ -11,50 +12,53 @@ from marl_ppo.agents.scripted.uniform import UniformPolicy
 from marl_ppo.envs.world import Group, WorldSpec
 from marl_ppo.errors import ConfigError, UnknownNameError
 
-__all__ = ["register_script", "scripted_policy", "scripted_worlds", "uniform_policy"]
+__all__ = ["register_script", "script_names", "scripted_policy", "scripted_worlds", "uniform_policy"]
 
-_REGISTRY: dict[tuple[str, str], str] = {}
+Key = tuple[str, str, str]
+"""world, group, name of the script: "" for the one without"""
+
+_REGISTRY: dict[Key, str] = {}
 
 
-def register_script(world_id: str, group_name: str, entry_point: str) -> None:
-    """Name the script of a group, as "module:callable", called as callable(group, spec) when it first plays.
+def register_script(world_id: str, group_name: str, entry_point: str, *, name: str = "") -> None:
+    """Name a script of a group, as "module:callable", called as callable(group, spec) when it first plays.
 
-    Raises ConfigError when the group has one already.
+    Raises ConfigError when the group has one of that `name` already.
     """
-    key = (world_id, group_name)
+    key = (world_id, group_name, name)
     if key in _REGISTRY:
-        raise ConfigError(f"group {group_name!r} of world {world_id!r} already has the script {_REGISTRY[key]!r}")
+        called = f" called {name!r}" if name else ""
+        raise ConfigError(f"group {group_name!r} of world {world_id!r} already has the script {_REGISTRY[key]!r}{called}")
     _REGISTRY[key] = entry_point
 
 
 def scripted_worlds() -> tuple[str, ...]:
     """Ids of the worlds that have scripts, in the order of registration, then those of plugins."""
-    return tuple(dict.fromkeys(world_id for world_id, _ in [*_REGISTRY, *_of_plugins()]))
+    return tuple(dict.fromkeys(world_id for world_id, _, _ in [*_REGISTRY, *_of_plugins()]))
 
 
-def scripted_policy(world_id: str, group: Group, spec: WorldSpec) -> Policy:
-    """The script of a group of a world. Raises UnknownNameError where there is none, PluginError where it does not work."""
-    key = world_id, group.name
+def script_names(world_id: str) -> tuple[str, ...]:
+    """What the named scripts of a world are called, in the order of registration, then those of plugins."""
+    known = [*_REGISTRY, *_of_plugins()]
+    return tuple(dict.fromkeys(name for world, _, name in known if world == world_id and name))
+
+
+def scripted_policy(world_id: str, group: Group, spec: WorldSpec, name: str = "") -> Policy:
+    """A script of a group of a world: the one called `name`, or the one without a name.
+
+    Raises UnknownNameError where there is none, PluginError where it does not work.
+    """
+    key = world_id, group.name, name
     if key in _REGISTRY:
-        module, _, name = _REGISTRY[key].partition(":")
-        policy: Policy = getattr(importlib.import_module(module), name)(group, spec)
+        module, _, made_by = _REGISTRY[key].partition(":")
+        policy: Policy = getattr(importlib.import_module(module), made_by)(group, spec)
         return policy
     if key in (found := _of_plugins()):
         made = found[key].call(group, spec)
         if not hasattr(made, "act"):
             raise found[key].wrong(made, "a Policy")
         return made
-    if world_id not in scripted_worlds():
-        raise UnknownNameError.near(
-            "world with scripted players",
-            world_id,
-            scripted_worlds(),
-            otherwise="The player `random` knows every world.",
-        )
-    names = [name for known, name in [*_REGISTRY, *found] if known == world_id]
-    raise UnknownNameError.near(
-        f"scripted group of world {world_id!r}", group.name, names, otherwise=f"It has scripts for {names}."
-    )
+    raise _unknown(world_id, group.name, name)
 
 
 def uniform_policy(group: Group) -> Policy:
@@ -62,10 +66,36 @@ def uniform_policy(group: Group) -> Policy:
     return UniformPolicy(group)
 
 
-def _of_plugins() -> dict[tuple[str, str], plugins.Entry]:
-    """(world, group) → entry; a world's id may have dots itself."""
-    named = {name.rpartition("."): entry for name, entry in plugins.entries(plugins.SCRIPTS).items()}
-    return {(world_id, group): entry for (world_id, _, group), entry in named.items()}
+def _unknown(world_id: str, group_name: str, name: str) -> UnknownNameError:
+    """What to raise where a group has no script called `name`."""
+    known = [*_REGISTRY, *_of_plugins()]
+    if world_id not in scripted_worlds():
+        return UnknownNameError.near(
+            "world with scripted players",
+            world_id,
+            scripted_worlds(),
+            otherwise="The player `random` knows every world.",
+        )
+    if not name:
+        groups = [group for world, group, called in known if world == world_id and not called]
+        return UnknownNameError.near(
+            f"scripted group of world {world_id!r}", group_name, groups, otherwise=f"It has scripts for {groups}."
+        )
+    names = [called for world, group, called in known if (world, group) == (world_id, group_name) and called]
+    there_are = f"`scripted`{''.join(f', `scripted:{called}`' for called in names)}"
+    return UnknownNameError.near(
+        f"scripted player of world {world_id!r}", f"scripted:{name}", [], otherwise=f"It has {there_are}."
+    )
+
+
+def _of_plugins() -> dict[Key, plugins.Entry]:
+    """By what they play; a world's id may have dots and colons itself."""
+    found = {}
+    for entry_name, entry in plugins.entries(plugins.SCRIPTS).items():
+        world_id, _, rest = entry_name.rpartition(".")
+        group, _, name = rest.partition(":")
+        found[world_id, group, name] = entry
+    return found
 
 
 for _world, _group, _script in (
@@ -89,3 +119,7 @@ for _world, _group, _script in (
     ("pettingzoo:pettingzoo.classic.rps_v2", "player", "rock:AlwaysRock"),
 ):
     register_script(_world, _group, f"{__name__}.{_script}")
+
+register_script("soccer", "players", f"{__name__}.soccer:Hard")
+for _name in ("easy", "medium", "hard"):
+    register_script("soccer", "players", f"{__name__}.soccer:{_name.capitalize()}", name=_name)
