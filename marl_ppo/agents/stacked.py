@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, stack_module_state
+from torch.func import functional_call
 
 from marl_ppo.agents.actor_critic import Actor
 from marl_ppo.agents.observations import flat_obs
@@ -44,8 +44,8 @@ class StackedActors:
     def __init__(self, actors: Sequence[Actor]) -> None:
         self._head = actors[0].head
         self._skeleton = actors[0]
-        parameters, buffers = stack_module_state(list(actors))
-        self._state = {name: tensor.detach() for name, tensor in (parameters | buffers).items()}
+        states = [dict(actor.named_parameters()) | dict(actor.named_buffers()) for actor in actors]
+        self._state = {name: torch.stack([state[name].detach() for state in states]) for name in states[0]}
         self._forward = torch.vmap(self._one, in_dims=(0, 0, 0, 0, 0))
         self.noise_size = actors[0].noise_size
         self.memory_size = actors[0].memory_size

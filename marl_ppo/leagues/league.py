@@ -133,7 +133,7 @@ class League:
         world = _make_world(recipe)
         if (world.spec.id, world.spec.version) != (facts["world"], facts["version"]):
             raise ConfigError(
-                f"{folder} is a league of {facts['world']!r} version {facts['version']}, and this is version {world.spec.version}"
+                f"{folder} is of {facts['world']!r} version {facts['version']}; here it has version {world.spec.version}"
             )
         league = cls(folder, recipe, store, world)
         league._go_on()
