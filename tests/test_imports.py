@@ -14,6 +14,10 @@ ALLOWED["replays"] = {"replays", "envs"}
 ALLOWED["ppo"] = {"ppo"}
 ALLOWED["agents"] |= {"ppo"}
 ALLOWED["training"] |= {"ppo"}
+LEAGUE_MATHS = ", ".join(
+    f"marl_ppo.leagues.{module}"
+    for module in ("alphastar", "analysis", "counts", "meta_solvers", "pictures", "promotion", "ratings", "sampling")
+)
 
 
 def imports_of(file: Path) -> set[str]:
@@ -43,6 +47,7 @@ def test_imports_point_one_way(file: Path) -> None:
         ("marl_ppo.cli.main", {"torch", "numpy", "tyro"}),
         ("marl_ppo.envs", {"pygame", "torch"}),
         ("marl_ppo.ppo", {"marl_ppo.envs"}),
+        (LEAGUE_MATHS, {"torch", "matplotlib", "scipy", "openskill", "marl_ppo.envs", "marl_ppo.training"}),
     ],
 )
 def test_what_is_light_loads_nothing_heavy(module: str, absent: set[str]) -> None:

@@ -22,7 +22,7 @@ class Decomposition(NamedTuple):
     """Payoffs = transitive + cyclic, orthogonal to each other."""
 
     ratings: NDArray[np.float64]
-    """[K], with mean 0, in the units of the payoffs"""
+    """[K], in the units of the payoffs; mean 0, in each part of the league if they never met each other"""
     transitive: NDArray[np.float64]
     """[K, K]: ratings[i] - ratings[j]"""
     cyclic: NDArray[np.float64]
@@ -79,8 +79,8 @@ def decompose(payoffs: ArrayLike) -> Decomposition:
     if not ((met == met.T).all() and np.allclose(known, -known.T, atol=1e-9)):
         raise ValueError("payoffs must be antisymmetric, payoffs[i, j] = -payoffs[j, i]")
     laplacian = np.diag(met.sum(1)) - met.astype(np.float64)
+    # The least of all solutions: 0 on average, for only differences matter.
     ratings = np.linalg.lstsq(laplacian, known.sum(1), rcond=None)[0]
-    ratings -= ratings.mean()
     transitive = ratings[:, None] - ratings[None]
     cyclic = np.where(met, known - transitive, np.nan)
     total = float((known**2).sum())

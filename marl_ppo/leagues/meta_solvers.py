@@ -67,10 +67,10 @@ def max_entropy_nash(payoffs: ArrayLike, *, tolerance: float = 0.0) -> Mixture:
     """
     a = _antisymmetric(payoffs)
     players = len(a)
-    if not a.any():
-        return uniform(a)
     if tolerance < 0:
         raise ValueError(f"tolerance must not be negative, got {tolerance}")
+    if not a.any():
+        return uniform(a)
     a = a / np.abs(a).max()
     identity, nobody = np.eye(players), np.zeros(players)
     if tolerance > 0:

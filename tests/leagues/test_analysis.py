@@ -63,6 +63,14 @@ def test_pairs_that_never_met_do_not_pull_ratings_together() -> None:
     assert result.transitive_share == pytest.approx(1)
 
 
+def test_parts_of_a_league_that_never_met_are_rated_apart() -> None:
+    """A beats B by 1; C beats D by 2: ± .5 and ± 1."""
+    a = np.full((4, 4), NAN)
+    a[0, 1], a[1, 0], a[2, 3], a[3, 2] = 1, -1, 2, -2
+
+    assert decompose(a).ratings == pytest.approx([0.5, -0.5, 1, -1])
+
+
 def test_even_players_are_transitive() -> None:
     assert transitive_share(np.zeros((3, 3))) == 1
     assert transitive_share([[0.0]]) == 1
@@ -113,7 +121,7 @@ def test_the_newest_has_forgotten_what_an_older_self_could_beat() -> None:
 
 
 def test_forgetting_is_unknown_where_the_newest_never_met_a_self() -> None:
-    found = forgetting([[0.5, NAN, NAN], [NAN, 0.5, 0.3], [NAN, 0.7, 0.5]])
+    found = forgetting([[NAN, NAN, NAN], [NAN, NAN, 0.3], [NAN, 0.7, NAN]])
 
     assert np.isnan(found[0])
     assert found[1] == pytest.approx(-0.2)
