@@ -113,7 +113,7 @@ def main() -> None:
     config = replace(preset(options.world), total_steps=10**12)
     times = compare(config, options.rounds)
     ratio = statistics.median(many / one for one, many in times)
-    print(f"{OPPONENTS} opponents take {ratio:.2f} x the time of one (rounds {[round(b / a, 2) for a, b in times]})")
+    print(f"{OPPONENTS} opponents take {ratio:.2f} x the time of one")
     curve = memory_curve(config, options.pool)
     early, late = curve[min(9, len(curve) - 1)], curve[-1]
     print(f"memory: {early[1]:.0f} MiB with {early[0]} players, {late[1]:.0f} MiB with {late[0]}")

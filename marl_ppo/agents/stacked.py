@@ -6,6 +6,8 @@ Rows are laid out in blocks that belong to a single member each, so that members
 and little is computed for nobody. What a member decides is what it would decide alone, to the rounding of matrix products.
 """
 
+import copy
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -43,7 +45,9 @@ class StackedActors:
 
     def __init__(self, actors: Sequence[Actor]) -> None:
         self._head = actors[0].head
-        self._skeleton = actors[0]
+        self._template = copy.deepcopy(actors[0])
+        # Whoever calls a module with other weights has to have it alone.
+        self._own = threading.local()
         states = [dict(actor.named_parameters()) | dict(actor.named_buffers()) for actor in actors]
         self._state = {name: torch.stack([state[name].detach() for state in states]) for name in states[0]}
         self._forward = torch.vmap(self._one, in_dims=(0, 0, 0, 0, 0))
@@ -72,7 +76,9 @@ class StackedActors:
     def _one(
         self, weights: dict[str, Tensor], obs: Tensor, agent_index: Tensor, is_start: Tensor, memory: Tensor
     ) -> tuple[Tensor, Tensor]:
-        found: tuple[Tensor, Tensor] = functional_call(self._skeleton, weights, (obs, agent_index, is_start, memory))
+        if not hasattr(self._own, "skeleton"):
+            self._own.skeleton = copy.deepcopy(self._template)
+        found: tuple[Tensor, Tensor] = functional_call(self._own.skeleton, weights, (obs, agent_index, is_start, memory))
         return found
 
 

@@ -1,5 +1,7 @@
 """Many frozen actors in one forward decide what each decides alone."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -113,3 +115,21 @@ def test_a_stack_keeps_the_weights_it_was_made_of() -> None:
 
         assert torch.equal(member.act(*given, False).logprob, before)
         assert isinstance(member, Member)
+
+
+@torch.no_grad()
+def test_threads_may_share_a_stack() -> None:
+    """Each has a skeleton of its own for the weights to be put into."""
+    actors = [actor("gru", seed) for seed in range(4)]
+    stack = stacked(actors)[0].stack
+    given = rows_for(actors[0], "gru", ROWS)
+    batches = [torch.full((ROWS,), number) for number in range(4)]
+    alone = [stack.of(members).act(*given, False).logprob for members in batches]  # type: ignore[arg-type]
+
+    def many_times(members: torch.Tensor) -> list[torch.Tensor]:
+        with torch.no_grad():
+            return [stack.of(members).act(*given, False).logprob for _ in range(20)]  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(4) as executor:
+        for expected, found in zip(alone, executor.map(many_times, batches), strict=True):
+            assert all(torch.equal(logprob, expected) for logprob in found)
