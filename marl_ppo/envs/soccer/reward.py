@@ -42,11 +42,12 @@ def look_again(where: Array, pitch: Pitch, size: Size, promise: Array) -> None:
 def tell_scores(
     pitch: Pitch, outcomes: Array, goals_blue: Array, goals_orange: Array, possession: Array, passes: Array
 ) -> None:
-    """Write every copy's outcomes [N, 2] and metrics [N] so far."""
+    """Write every copy's metrics [N] so far, and its outcomes [N, 2]: by how many goals each side leads."""
     for n in range(outcomes.shape[0]):
         owned = pitch.tally[n, OWNED_BLUE] + pitch.tally[n, OWNED_ORANGE]
-        outcomes[n, 0] = goals_blue[n] = pitch.goals[n, 0]
-        outcomes[n, 1] = goals_orange[n] = pitch.goals[n, 1]
+        blue, orange = pitch.goals[n, 0], pitch.goals[n, 1]
+        goals_blue[n], goals_orange[n] = blue, orange
+        outcomes[n, 0], outcomes[n, 1] = blue - orange, orange - blue
         possession[n] = pitch.tally[n, OWNED_BLUE] / owned if owned > 0 else 0.5
         passes[n] = pitch.tally[n, PASSES]
 
