@@ -128,7 +128,7 @@ def main() -> None:
         f"Training against {OPPONENTS} different frozen players took **{ratio:.2f} ×** the time of training against one "
         f"(median of {len(times)} rounds, one side right after the other, one thread; rounds "
         f"{min(b / a for a, b in times):.2f} to {max(b / a for a, b in times):.2f}).\n\n"
-        f"A pool that grows to {late[0]} players, {OPPONENTS} of them in the bank at a time: {early[1]:.0f} MiB with {early[0]} "
+        f"A pool that grows to {late[0]} players, {OPPONENTS} in the bank at a time: {early[1]:.0f} MiB with {early[0]} "
         f"players, {late[1]:.0f} MiB with {late[0]}.\n\n![memory over the size of the pool](league_memory.png)\n",
         encoding="utf-8",
     )

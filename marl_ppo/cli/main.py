@@ -11,6 +11,7 @@ VERBS = {
     "evaluate": "measure a player on held-out episodes",
     "match": "let players meet, with balanced sides; cross-play tables",
     "watch": "watch a player in a window, or as a gif",
+    "league": "train a population by self-play; standings, payoffs, exploitability",
     "run": "list, compare and plot runs",
     "doctor": "look for what is wrong with this installation",
 }

@@ -47,6 +47,12 @@ for _name, _about in (
 ):
     register_world(_name, f"{_MATRIX}.world:{_name}", description=_about, tree=f"{_MATRIX}.tree:{_name}")
 
+register_world(
+    "connect_four",
+    "marl_ppo.envs.connect_four.world:ConnectFour",
+    description="four discs in a line: turns, masks, nothing hidden",
+)
+
 _PROBES = "marl_ppo.envs.probes"
 for _name, _class, _about in (
     ("bandit", "Bandit", "one decision, one best arm"),

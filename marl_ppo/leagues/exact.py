@@ -85,5 +85,9 @@ class ExactGame:
                 found.append(Exploitability(what=f"{learner}, newest", nash_conv=self._conv(self._strategies[names[-1]])))
         return found
 
+    def of_one(self, name: str) -> Exploitability:
+        """Of one player."""
+        return Exploitability(what=name, nash_conv=self._conv(self._strategies[name]))
+
     def _conv(self, strategy: Array) -> float:
         return nash_conv(self.tree, strategy)

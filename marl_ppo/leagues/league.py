@@ -11,7 +11,7 @@ the recipe, the seed and what the turn before it left.
 
 import datetime
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,8 @@ from marl_ppo.play.seating import Player
 from marl_ppo.training.trainer import Progress
 
 LADDER_COPIES = 256
+LOCK = "lock"
+"""an empty file that whoever runs the league holds"""
 EXPLOITERS = ("main_exploiter", "league_exploiter")
 """roles whose players are strong against some, and no candidates for the title"""
 
@@ -109,11 +111,12 @@ class League:
     @classmethod
     def create(cls, recipe: Recipe, folder: Path) -> "League":
         """A new league in an empty folder. Raises ConfigError where there is one already."""
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
             raise ConfigError(f"{folder} is not empty; choose another --name, or go on with `league run --resume {folder}`")
         world = _make_world(recipe)
         folder.mkdir(parents=True, exist_ok=True)
         facts = {
+            "teams": len(world.spec.teams),
             "world": world.spec.id,
             "version": world.spec.version,
             "config": recipe.world_config,
@@ -149,8 +152,15 @@ class League:
         """World steps of all learners."""
         return sum(learner.trainer.steps for learner in self.learners.values())
 
-    def run(self, *, minutes: float | None = None, listener: LeagueListener | None = None, turns: int | None = None) -> None:
-        """Play turns until the budget, the minutes or the turns are used up."""
+    def run(
+        self,
+        *,
+        minutes: float | None = None,
+        turns: int | None = None,
+        listener: LeagueListener | None = None,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Play turns until the budget, the minutes or the turns are used up, or somebody interrupts: the turn is ended."""
         listener = listener or LeagueListener()
         began, played = time.perf_counter(), 0
         listener.on_start(self)
@@ -160,6 +170,8 @@ class League:
                     break
                 listener.on_turn(self.play_turn(listener))
                 played += 1
+                if interrupted():
+                    break
         finally:
             listener.on_stop()
 

@@ -225,15 +225,27 @@ class PolicySpaceResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partners(SelfPlay):
-    """For worlds with one team: plays with itself and with those who were kept, of all learners."""
+    """For worlds with one team: plays with itself, with the others that learn now, and with all that were kept.
 
-    self_play: float = 0.5
+    The others of now let a population agree on one convention; those who were kept, beginners among them, teach to get on
+    with partners of every strength (Strouse et al. 2021, "Fictitious co-play", arXiv:2110.08176).
+    """
+
+    self_play: float = 0.25
     """share of games with nobody but itself"""
+    learning: float = 0.375
+    """share of games with others that learn; these are played with those who were kept where nobody else learns"""
 
     def distribution(self, view: View) -> Distribution:
-        places = [*view.frozen(), *(p for p, one in enumerate(view.opponents) if one.live)]
-        partners = view.weighted(places, sampling.uniform(len(places))) if places else _itself(view)
-        return _mixed((self.self_play, _itself(view)), (1 - self.self_play, partners))
+        live = [place for place, one in enumerate(view.opponents) if one.live]
+        kept = view.frozen()
+        parts = [(self.self_play, _itself(view))]
+        if live:
+            parts.append((self.learning if kept else 1 - self.self_play, view.weighted(live, sampling.uniform(len(live)))))
+        if kept:
+            rest = 1 - self.self_play - (self.learning if live else 0.0)
+            parts.append((rest, view.weighted(kept, sampling.uniform(len(kept)))))
+        return _mixed(*parts) if live or kept else _itself(view)
 
 
 BUILT_IN: Mapping[str, type[Any]] = {

@@ -30,6 +30,14 @@ def draw_payoff(names: Sequence[str], win_rates: ArrayLike, games: ArrayLike, fi
     return draw_table(names, p, texts, file, wording)
 
 
+def draw_partners(names: Sequence[str], returns: ArrayLike, file: Path, *, title: str = "cross-play") -> Path:
+    """Returns [K, K] of players on one team, each with itself on the diagonal; NaN, pairs that never met, is grey."""
+    values = np.asarray(returns, np.float64)
+    texts = [["" if np.isnan(value) else f"{value:.2f}" for value in row] for row in values]
+    wording = Wording(title=title, columns="partner", rows="player", bar="return of the team")
+    return draw_table(names, values, texts, file, wording, score=False)
+
+
 def draw_ratings(
     names: Sequence[str],
     ratings: ArrayLike,

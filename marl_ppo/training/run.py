@@ -97,7 +97,7 @@ def train(config: TrainConfig, folder: Path | None = None, listener: RunListener
     source = find_trained(config.others) if frozen and not is_untrained(config.others) else None
     with Trainer(config, _others(config, frozen, config.others if source is None else str(source))) as trainer:
         folder = _claim(folder, trainer.config)
-        with _alone(folder):
+        with alone(folder / CONFIG):
             if source is not None:
                 copy_player(source, folder / OTHERS)
             return _drive(trainer, folder, listener or RunListener())
@@ -119,7 +119,7 @@ def resume(
     if minutes is not None:
         config = replace(config, minutes=minutes)
     listener = listener or RunListener()
-    with _alone(folder):
+    with alone(folder / CONFIG):
         saved = list_checkpoints(folder / CHECKPOINTS)
         if checkpoint is None and not saved:
             raise ConfigError(f"{folder} has no checkpoint to go on from; start it again with its config.toml")
@@ -165,7 +165,7 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
     progress = _progress_so_far(trainer, folder)
     stopped: Stopped = "budget"
     with (
-        _interruptible() as interrupted,
+        interruptible() as interrupted,
         (folder / RECORD).open("a", buffering=1) as lines,
         TensorBoard(folder, resumed_at=trainer.steps) as board,
         _told(listener, config, trainer.update),
@@ -245,7 +245,7 @@ def _told(listener: RunListener, config: TrainConfig, resumed_at: int) -> Iterat
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
+def interruptible() -> Iterator[Callable[[], bool]]:
     """The first Ctrl-C is remembered, so that the update can end and be saved; the second one interrupts at once."""
     seen = False
 
@@ -277,19 +277,19 @@ def _others(config: TrainConfig, teams: list[str], name: str) -> Mapping[str, Pl
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in the folder; where the system has no file locks, trust that none does."""
+def alone(file: Path) -> Iterator[None]:
+    """Keep other processes from training in the folder of `file`; where the system has no file locks, trust that none does."""
     if importlib.util.find_spec("fcntl") is None:
         yield
         return
     import fcntl
 
-    with (folder / CONFIG).open() as held:
+    with file.open() as held:
         try:
             # The system lets go of it however the process ends.
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ConfigError(f"{folder} is being trained by another process; wait until it ends, or stop it") from error
+            raise ConfigError(f"{file.parent} is being trained by another process; wait until it ends, or stop it") from error
         yield
 
 

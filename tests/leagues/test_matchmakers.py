@@ -106,10 +106,12 @@ def test_a_policy_space_response_meets_the_meta_nash() -> None:
     assert distribution("psro", view(PAST[:2], payoffs=rps[:2, :2])) == pytest.approx({"main-1": 1.0})
 
 
-def test_partners_play_with_everybody_of_all_learners() -> None:
-    assert distribution("partners", view([PAST[0], EXPLOITER, LIVE]), self_play=0.4) == pytest.approx(
-        {SELF: 0.4, "main-0": 0.2, "exploiter-0": 0.2, "exploiter": 0.2}
-    )
+def test_partners_play_with_themselves_with_those_who_learn_and_with_all_who_were_kept() -> None:
+    expected = {SELF: 0.4, "main-0": 0.15, "exploiter-0": 0.15, "exploiter": 0.3}
+
+    assert distribution("partners", view([PAST[0], EXPLOITER, LIVE]), self_play=0.4, learning=0.3) == pytest.approx(expected)
+    assert distribution("partners", view([LIVE]), self_play=0.4) == pytest.approx({SELF: 0.4, "exploiter": 0.6})
+    assert distribution("partners", view([EXPLOITER]), self_play=0.4) == pytest.approx({SELF: 0.4, "exploiter-0": 0.6})
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,7 @@ for _world, _group, _script in (
     ("adversary", "adversary", "particle:Adversary"),
     ("adversary", "agents", "particle:Deceiver"),
     ("kuhn", "players", "kuhn:KuhnNash"),
+    ("connect_four", "players", "connect_four:LooksAhead"),
     ("leduc", "players", "leduc:LeducByRank"),
     *((world_id, "players", "matrix:Equilibrium") for world_id in ("rps", "weighted_rps", "climbing", "penalty", "levers")),
     ("bandit", "players", "probes:BestArm"),

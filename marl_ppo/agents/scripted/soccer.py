@@ -257,7 +257,7 @@ class Hard(Footballer):
     def clearance(
         self, view: View, flights: Float[Tensor, "B K 2"], length: Float[Tensor, "B K"] | Tensor
     ) -> Float[Tensor, "B K"]:
-        """How far the nearest opponent is from the way of a kick, along its `length`; one half-way along can step 0.2 m into it."""
+        """How far the nearest opponent is from the way of a kick, along its `length`; one half-way can step 0.2 m into it."""
         offsets = (view.opponents - view.ball[:, None])[:, None]
         along = (offsets * flights[:, :, None]).sum(-1)
         along = torch.minimum(along.clamp(min=0.0), length[..., None])

@@ -1,0 +1,1 @@
+"""Connect Four: turns, masks, a long horizon, and nothing hidden."""

@@ -1,0 +1,68 @@
+"""Where leagues and their recipes lie: runs/NAME, and leagues/NAME.toml in the workspace or among what is bundled."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from marl_ppo.errors import ConfigError, UnknownNameError
+from marl_ppo.leagues.recipe import Recipe, recipe_from
+from marl_ppo.leagues.store import FILE
+from marl_ppo.training.config_file import laid_over, read_toml
+from marl_ppo.training.players import RUNS
+from marl_ppo.workspace import places
+
+
+def known_recipes() -> list[str]:
+    """Names of the recipes that there are here."""
+    return list(dict.fromkeys(file.stem for place in places("leagues") for file in sorted(place.glob("*.toml"))))
+
+
+def find_recipe(
+    name: str, *, settings: Mapping[str, Any] | None = None, seed: int | None = None, matchmaker: str | None = None
+) -> Recipe:
+    """A recipe by its path or name, with `settings` over it. Raises UnknownNameError with the nearest name."""
+    candidates = [Path(name), *(place / f"{name}.toml" for place in places("leagues"))]
+    file = next((file for file in candidates if file.is_file()), None)
+    if file is None:
+        known = known_recipes()
+        raise UnknownNameError.near("recipe", name, known, otherwise=f"There are {', '.join(known)}, or name a file.")
+    told = laid_over(read_toml(file), {**(settings or {}), **({} if seed is None else {"seed": seed})})
+    if matchmaker is not None:
+        told["learners"] = [{**_without_settings(one), "matchmaker": matchmaker} for one in told.get("learners", [])]
+    return recipe_from(told, source=str(file))
+
+
+def new_league_folder(recipe: str, name: str | None) -> Path:
+    """runs/NAME, or runs/RECIPE-league-1, -2, ..."""
+    if name is not None:
+        if not re.fullmatch(r"\w[\w.+-]*", name):
+            raise ConfigError(f"a league's name must be letters, digits and any of _ . + -, without folders; got {name!r}")
+        if (RUNS / name).exists():
+            raise ConfigError(
+                f"{RUNS / name} exists already; choose another --name, or go on with `marl-ppo league run --resume {name}`"
+            )
+        return RUNS / name
+    stem = Path(recipe).stem
+    taken = {path.name for path in RUNS.iterdir()} if RUNS.is_dir() else set()
+    number = next(n for n in range(1, len(taken) + 2) if f"{stem}-league-{n}" not in taken)
+    return RUNS / f"{stem}-league-{number}"
+
+
+def find_league(name: str | None) -> Path:
+    """A league's folder by its name or path; the one that was written last if not given."""
+    leagues = [file.parent for file in RUNS.glob(f"*/{FILE}")] if RUNS.is_dir() else []
+    if name is None:
+        if not leagues:
+            raise UnknownNameError(f"There is no league in {RUNS}/ yet. Run one: `marl-ppo league run soccer --minutes 10`.")
+        return max(leagues, key=lambda folder: (folder / FILE).stat().st_mtime)
+    for folder in (Path(name), RUNS / name):
+        if (folder / FILE).is_file():
+            return folder
+    known = [folder.name for folder in leagues]
+    raise UnknownNameError.near("league", name, known, otherwise=f"There are {', '.join(known) or 'none'} in {RUNS}/.")
+
+
+def _without_settings(learner: Mapping[str, Any]) -> dict[str, Any]:
+    """A learner without what only its own matchmaker knows."""
+    return {key: value for key, value in learner.items() if key in ("name", "plays", "train")}
