@@ -12,7 +12,7 @@ from marl_ppo.agents.scripted.uniform import UniformPolicy
 from marl_ppo.envs.world import Group, WorldSpec
 from marl_ppo.errors import ConfigError, UnknownNameError
 
-__all__ = ["register_script", "script_names", "scripted_policy", "scripted_worlds", "uniform_policy"]
+__all__ = ["register_script", "scripted_policy", "scripted_worlds", "uniform_policy"]
 
 Key = tuple[str, str, str]
 """world, group, name of the script: "" for the one without"""
@@ -35,12 +35,6 @@ def register_script(world_id: str, group_name: str, entry_point: str, *, name: s
 def scripted_worlds() -> tuple[str, ...]:
     """Ids of the worlds that have scripts, in the order of registration, then those of plugins."""
     return tuple(dict.fromkeys(world_id for world_id, _, _ in [*_REGISTRY, *_of_plugins()]))
-
-
-def script_names(world_id: str) -> tuple[str, ...]:
-    """What the named scripts of a world are called, in the order of registration, then those of plugins."""
-    known = [*_REGISTRY, *_of_plugins()]
-    return tuple(dict.fromkeys(name for world, _, name in known if world == world_id and name))
 
 
 def scripted_policy(world_id: str, group: Group, spec: WorldSpec, name: str = "") -> Policy:

@@ -1,7 +1,7 @@
 """Soccer players of three strengths. They read the obs that `marl_ppo/envs/soccer/README.md` tables.
 
-easy    runs to the ball and kicks it about, roughly forward
-medium  gets behind the ball and kicks it at the goal; every player of the team for itself
+easy    runs to the ball, with rests, and kicks it about, roughly forward
+medium  gets behind the ball and kicks it at the goal, sometimes late; every player of the team for itself
 hard    one player, the soonest at the ball, plays it; the others guard the goal and offer themselves. It looks along each way
         it could kick before it does
 
@@ -47,8 +47,12 @@ KICK_ROLLS = 2.0
 
 EASY_KICKS, EASY_SPREAD = 0.3, 2.0
 """how often easy kicks the ball when it could, and how far to the side, as a tangent"""
+EASY_RESTS, MEDIUM_RESTS = 0.3, 0.1
+"""how often, of all ticks, they do not push"""
 MEDIUM_AIM = 0.85
 """cosine of the angle to the goal within which medium shoots"""
+MEDIUM_KICKS = 0.6
+"""how often it does, when it could"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +133,13 @@ class Footballer(Script):
 
 
 class Easy(Footballer):
-    """Runs to the ball and kicks it about, roughly forward."""
+    """Runs to the ball, with rests, and kicks it about, roughly forward."""
 
-    noise_size = 2
+    noise_size = 3
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
         view = self.see(turn.obs)
-        push = self.run(view.ball, view.velocity)
+        push = torch.where(turn.noise[:, 2:] < EASY_RESTS, 0.0, self.run(view.ball, view.velocity))
         sideways = EASY_SPREAD * (2.0 * turn.noise[:, 0] - 1.0)
         kick_push, _ = self.aim(view.to_ball, unit(torch.stack([torch.ones_like(sideways), sideways], dim=1)))
         kicks = view.in_reach & (turn.noise[:, 1] < EASY_KICKS)
@@ -143,13 +147,16 @@ class Easy(Footballer):
 
 
 class Medium(Footballer):
-    """Gets behind the ball and kicks it at the goal."""
+    """Gets behind the ball, and kicks it at the goal if it does not hesitate."""
+
+    noise_size = 2
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
         view = self.see(turn.obs)
         push = self.run(around(view.ball, view.to_goal), view.velocity)
+        push = torch.where(turn.noise[:, 1:] < MEDIUM_RESTS, 0.0, push)
         kick_push, cosine = self.aim(view.to_ball, view.to_goal)
-        kicks = view.in_reach & (cosine > MEDIUM_AIM)
+        kicks = view.in_reach & (cosine > MEDIUM_AIM) & (turn.noise[:, 0] < MEDIUM_KICKS)
         return self.action(torch.where(kicks[:, None], kick_push, push), kicks), turn.memory
 
 

@@ -88,6 +88,8 @@ def observe(where: Array, pitch: Pitch, size: Size, max_steps: int, goals_to_win
                         seen[k], seen[k + 1] = length * (position[n, b, 0] - x), length * (position[n, b, 1] - y)
                         seen[k + 2], seen[k + 3] = sign * (velocity[n, b, 0] - vx), sign * (velocity[n, b, 1] - vy)
                         k += PER_PLAYER
+            for k in range(seen.shape[0]):
+                seen[k] += np.float32(0.0)  # makes 0 of -0, or a half turn would show in the bits
 
 
 @njit(cache=True, nogil=True)

@@ -37,7 +37,7 @@ BALL_MASS = 0.2
 """a player's is 1"""
 GOAL_HALF_WIDTH = 0.42
 PASS_LENGTH = 0.5
-"""how far the ball has to roll from one player to a mate for it to be a pass"""
+"""how far the ball has to get for it to be a pass, from the tick of a touch to that of a mate's"""
 NOBODY = -1
 OWNED_BLUE, OWNED_ORANGE, PASSES = range(3)
 """columns of the tally"""
@@ -73,7 +73,7 @@ class Pitch(NamedTuple):
     owner: Array
     """int64 [N], a player or NOBODY"""
     touched_at: Array
-    """float64 [N, 2], where the ball was when it was touched last"""
+    """float64 [N, 2], where the ball was after the last tick in which it was touched"""
     goals: Array
     """int64 [N, 2], by side"""
     scored: Array
