@@ -94,11 +94,12 @@ def main() -> None:
     axes.legend(fontsize=8)
     figure.savefig(f"docs/league_{options.game}.png")
     seconds, steps, last, average = ours[-1]
+    command = f"python benchmarks/league_poker.py {options.game} --minutes {minutes:g} --seed {options.seed}"
     text = (
-        f"# {options.game}: a league beside exact and published methods\n\nMade by `python benchmarks/league_poker.py "
-        f"{options.game} --minutes {minutes:g} --seed {options.seed}`.\n\nAfter {seconds:.0f} s ({steps:.1f} M steps) the average "
-        f"of the newer half of what was kept has NashConv **{average:.4f}**, the last iterate {last:.4f}. PPO self-play with default settings: "
-        f"{plain[-1][2]:.4f} after {plain[-1][0]:.0f} s.\n\n![NashConv over time](league_{options.game}.png)\n"
+        f"# {options.game}: a league beside exact and published methods\n\nMade by `{command}`.\n\n"
+        f"After {seconds:.0f} s ({steps:.1f} M steps) the average of the newer half of what was kept has NashConv "
+        f"**{average:.4f}**, the last iterate {last:.4f}. PPO self-play with default settings has {plain[-1][2]:.4f} after "
+        f"{plain[-1][0]:.0f} s.\n\n![NashConv over time](league_{options.game}.png)\n"
     )
     Path(f"docs/league_{options.game}.md").write_text(text, encoding="utf-8")
     print(text)
