@@ -59,8 +59,8 @@ def main() -> None:
         lines.append(f"| {' | '.join(cells)} |")
     Console().print(table)
     Path("docs/league_rps.md").write_text(
-        "# Rock, paper, scissors\n\nMade by `python benchmarks/league_rps.py`: the recipe `leagues/rps.toml` (PSRO with the Nash "
-        "meta-solver) beside the same settings with `--matchmaker self_play`. Exploitability is exact; 0 is an equilibrium, 1 "
+        "# Rock, paper, scissors\n\nMade by `python benchmarks/league_rps.py`: the recipe `leagues/rps.toml` (PSRO with nash) "
+        "beside the same settings with `--matchmaker self_play`. Exploitability is exact; 0 is an equilibrium, 1 "
         "is always rock. The league's mixture is of its trained members only.\n\n" + "\n".join(lines) + "\n",
         encoding="utf-8",
     )
