@@ -110,13 +110,13 @@ def main() -> None:
     against = [f"| agent | {' | '.join(SCRIPTS)} |", "|---" * 4 + "|"]
     against += [f"| {side} {seed} | {' | '.join(score(f'{side} {seed}', s) for s in SCRIPTS)} |" for side, seed in jobs]
     control = [f"league {a} – league {b}: {score(f'league {a}', f'league {b}')}" for a, b in combinations(options.seeds, 2)]
+    told = f"python benchmarks/league_soccer.py --steps {options.steps} --seeds {' '.join(map(str, options.seeds))}"
     text = "\n".join(
         [
             "# Soccer: a league beside plain self-play",
             "",
-            f"Made by `python benchmarks/league_soccer.py --steps {options.steps} --seeds {' '.join(map(str, options.seeds))}`: "
-            f"{options.steps:,} world steps for each side and seed, {hours:.2f} h for all of them, two at a time. Scores are wins "
-            f"and half the draws of {GAMES} games with balanced sides, with Wilson intervals of 95 %.",
+            f"Made by `{told}`: {options.steps:,} world steps for each side and seed, {hours:.2f} h for all of them, two at a "
+            f"time. Scores are wins and half the draws of {GAMES} games with balanced sides; intervals are Wilson's, 95 %.",
             "",
             *rows,
             "",
