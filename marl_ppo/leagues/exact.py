@@ -94,4 +94,4 @@ class ExactGame:
         return Exploitability(what="mixture", nash_conv=self._conv(self.mixture(names, weights)))
 
     def _conv(self, strategy: Array) -> float:
-        return nash_conv(self.tree, strategy)
+        return max(nash_conv(self.tree, strategy), 0.0)  # rounding may bring it below
