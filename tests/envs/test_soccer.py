@@ -1,4 +1,4 @@
-"""What soccer promises beyond the contract: fair kickoffs, the half turn that swaps the sides, kicks, goals, rewards, metrics."""
+"""What soccer promises beyond the contract: fair kickoffs, the half turn that swaps sides, kicks, goals, rewards, metrics."""
 
 import math
 from typing import Any
