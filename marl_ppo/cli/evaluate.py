@@ -20,7 +20,8 @@ from marl_ppo.training.lineups import measured_teams, opponent, variants
 class EvaluateFlags:
     """Measure a player on held-out episodes: marl-ppo evaluate [PLAYER] [name=value ...] [flags].
 
-    PLAYER is a run, a checkpoint or a bot (the newest run if left out), or scripted or random with --world.
+    PLAYER is a run, a checkpoint or a bot (the newest run if left out); or, with --world, scripted,
+    scripted:NAME or random.
     """
 
     world: str | None = None

@@ -32,7 +32,8 @@ WIDE = 6
 class MatchFlags:
     """Let players meet: marl-ppo match WORLD A B [C ...] [name=value ...] [flags].
 
-    Each of A, B, C is a run, a checkpoint, a bot, scripted or random; one that is named twice meets itself, as A and A#2.
+    Each of A, B, C is a run, a checkpoint, a bot, scripted, scripted:NAME or random; one that is named twice meets
+    itself, as A and A#2.
 
     SIDES ARE BALANCED: every held-out seed is played once with each player on each side, so that a lucky deal or the better
     side favours nobody. Where a player plays one side only, the lineups that are possible are played, and that is said.

@@ -25,6 +25,7 @@ ACTIONS = {
     "reference": ("discrete", "multi_discrete", "continuous"),
     "tag": ("discrete", "continuous"),
     "adversary": ("discrete", "continuous"),
+    "soccer": ("discrete", "continuous"),
 }
 
 

@@ -70,16 +70,19 @@ def _unknown(world_id: str, group_name: str, name: str) -> UnknownNameError:
             scripted_worlds(),
             otherwise="The player `random` knows every world.",
         )
-    if not name:
-        groups = [group for world, group, called in known if world == world_id and not called]
+    names = [called for world, group, called in known if (world, group) == (world_id, group_name)]
+    if not names:
+        groups = list(dict.fromkeys(group for world, group, _ in known if world == world_id))
         return UnknownNameError.near(
             f"scripted group of world {world_id!r}", group_name, groups, otherwise=f"It has scripts for {groups}."
         )
-    names = [called for world, group, called in known if (world, group) == (world_id, group_name) and called]
-    there_are = f"`scripted`{''.join(f', `scripted:{called}`' for called in names)}"
-    return UnknownNameError.near(
-        f"scripted player of world {world_id!r}", f"scripted:{name}", [], otherwise=f"It has {there_are}."
-    )
+    there_are = ", ".join(f"`{_player(called)}`" for called in names)
+    return UnknownNameError.near(f"scripted player of world {world_id!r}", _player(name), [], otherwise=f"It has {there_are}.")
+
+
+def _player(name: str) -> str:
+    """What a script is called among players."""
+    return f"scripted:{name}" if name else "scripted"
 
 
 def _of_plugins() -> dict[Key, plugins.Entry]:

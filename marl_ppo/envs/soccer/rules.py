@@ -46,8 +46,10 @@ FORMATION = ((-0.4, 0.0), (-0.75, 0.0), (-0.5, 0.5), (-0.5, -0.5), (-0.3, 0.4))
 """where each player of a team lines up, in half lengths and half widths of the pitch, in its own frame"""
 JITTER = 0.12
 """how far from there chance puts it, in x and y"""
+SCATTERED = 0.85
+"""part of the pitch on which players and ball are anywhere after a scattered kickoff"""
 DROP_SPEED_X, DROP_SPEED_Y = 0.3, 0.6
-"""the ball is dropped in the middle and rolls off at random, at most this fast; or equal players would stand in each other's
+"""the ball is dropped and rolls off at random, at most this fast; or equal players would stand in each other's
 way for ever"""
 
 _X, _Y = 0, 1
@@ -118,8 +120,8 @@ def empty_pitch(num_envs: int, num_players: int) -> Pitch:
 
 
 @njit(cache=True, nogil=True)
-def start(where: Array, seeds: Array, size: Size, pitch: Pitch) -> None:
-    """Start a match in the copies `where`."""
+def start(where: Array, seeds: Array, scatter: Array, size: Size, pitch: Pitch) -> None:
+    """Start a match in the copies `where`; scatter [N] is how often a kickoff is a scattered one."""
     for n in range(where.shape[0]):
         if where[n]:
             pitch.goals[n] = 0
@@ -129,17 +131,21 @@ def start(where: Array, seeds: Array, size: Size, pitch: Pitch) -> None:
             pitch.tick[n] = 0
             for a in range(pitch.kicked.shape[1]):
                 pitch.kicked[n, a] = False
-            _kick_off(pitch.position, pitch.velocity, pitch.ball, pitch.ball_velocity, pitch.goals, seeds[n], size, n)
+            _kick_off(
+                pitch.position, pitch.velocity, pitch.ball, pitch.ball_velocity, pitch.goals, seeds[n], scatter[n], size, n
+            )
             pitch.owner[n] = NOBODY
             pitch.touched_at[n] = 0.0
 
 
 @njit(cache=True, nogil=True)
-def kick_off_again(ended: Array, seeds: Array, size: Size, pitch: Pitch) -> None:
+def kick_off_again(ended: Array, seeds: Array, scatter: Array, size: Size, pitch: Pitch) -> None:
     """Line up again where a goal was scored in the last tick and the match goes on."""
     for n in range(ended.shape[0]):
         if pitch.scored[n] != 0 and not ended[n]:
-            _kick_off(pitch.position, pitch.velocity, pitch.ball, pitch.ball_velocity, pitch.goals, seeds[n], size, n)
+            _kick_off(
+                pitch.position, pitch.velocity, pitch.ball, pitch.ball_velocity, pitch.goals, seeds[n], scatter[n], size, n
+            )
             pitch.owner[n] = NOBODY
             pitch.touched_at[n] = 0.0
 
@@ -177,22 +183,51 @@ def advance(pitch: Pitch, push: Array, kick: Array, size: Size, max_steps: int, 
 
 @njit(cache=True, nogil=True)
 def _kick_off(
-    position: Array, velocity: Array, ball: Array, ball_velocity: Array, goals: Array, seed: np.uint64, size: Size, n: int
+    position: Array,
+    velocity: Array,
+    ball: Array,
+    ball_velocity: Array,
+    goals: Array,
+    seed: np.uint64,
+    scatter: float,
+    size: Size,
+    n: int,
 ) -> None:
-    """Line up; orange's places are blue's after half a turn. The k-th kickoff of a match has numbers of its own."""
-    team_size = position.shape[1] // 2
-    chance = (goals[n, 0] + goals[n, 1]) * (2 * team_size + 2)
+    """Line up, orange's places being blue's after half a turn; or, in a scattered kickoff, be anywhere, and so the ball.
+
+    The k-th kickoff of a match has numbers of its own.
+    """
+    num_players = position.shape[1]
+    team_size = num_players // 2
+    chance = (goals[n, 0] + goals[n, 1]) * (2 * num_players + 5)
+    scattered = uniform(seed, np.uint64(chance)) < scatter
+    chance += 1
+    velocity[n] = 0.0
+    ball_velocity[n, _X] = DROP_SPEED_X * _either_way(seed, chance)
+    ball_velocity[n, _Y] = DROP_SPEED_Y * _either_way(seed, chance + 1)
+    chance += 2
+    if scattered:
+        ball[n, _X] = SCATTERED * size.half_length * _either_way(seed, chance)
+        ball[n, _Y] = SCATTERED * size.half_width * _either_way(seed, chance + 1)
+        for a in range(num_players):
+            chance += 2
+            position[n, a, _X] = SCATTERED * size.half_length * _either_way(seed, chance)
+            position[n, a, _Y] = SCATTERED * size.half_width * _either_way(seed, chance + 1)
+        return
+    ball[n] = 0.0
     for i in range(team_size):
         column, row = FORMATION[i]
-        x = column * size.half_length + JITTER * (2.0 * uniform(seed, np.uint64(chance + 2 * i)) - 1.0)
-        y = row * size.half_width + JITTER * (2.0 * uniform(seed, np.uint64(chance + 2 * i + 1)) - 1.0)
+        chance += 2
+        x = column * size.half_length + JITTER * _either_way(seed, chance)
+        y = row * size.half_width + JITTER * _either_way(seed, chance + 1)
         position[n, i, _X], position[n, i, _Y] = x, y
         position[n, team_size + i, _X], position[n, team_size + i, _Y] = -x, -y
-    chance += 2 * team_size
-    velocity[n] = 0.0
-    ball[n] = 0.0
-    ball_velocity[n, _X] = DROP_SPEED_X * (2.0 * uniform(seed, np.uint64(chance)) - 1.0)
-    ball_velocity[n, _Y] = DROP_SPEED_Y * (2.0 * uniform(seed, np.uint64(chance + 1)) - 1.0)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _either_way(seed: np.uint64, index: int) -> float:
+    """Uniform from -1 to 1."""
+    return 2.0 * uniform(seed, np.uint64(index)) - 1.0
 
 
 @njit(cache=True, nogil=True)
