@@ -3,7 +3,7 @@
 A goal pays its side 1 and costs the other 1, each player of it. Shaping pays for what the promise of a position has gained
 since the step before, and the other side pays for it: so between two kickoffs it depends on the first and last positions
 alone (Ng, Harada and Russell 1999, "Policy invariance under reward transformations"), and going in circles earns nothing.
-A goal does not take it back: with full shaping it is worth half as much again.
+A goal does not take it back: with full shaping it is worth half as much again. A kickoff because the ball was left alone does.
 """
 
 import numpy as np

@@ -84,9 +84,9 @@ def _players(pitch: Pitch) -> list[Primitive]:
 
 
 def _ball(pitch: Pitch) -> list[Primitive]:
-    """Under another key after every goal: it is put into the middle, and does not fly there."""
+    """Under another key after every kickoff: it is put into the middle, and does not fly there."""
     x, y = pitch.ball.tolist()
-    key = f"ball_{int(pitch.goals.sum())}"
+    key = f"ball_{int(pitch.kickoffs)}"
     return [Disc(key=key, x=x, y=y, radius=BALL_RADIUS), Disc(key=f"{key}_rim", x=x, y=y, radius=BALL_RADIUS, filled=False)]
 
 
