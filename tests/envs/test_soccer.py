@@ -188,14 +188,23 @@ def test_a_player_who_pushes_for_long_runs_at_its_speed() -> None:
     assert world.pitch.velocity[0, 0].tolist() == pytest.approx([rules.PLAYER_SPEED * (1 - 0.85**30), 0.0])
 
 
-def test_nobody_leaves_the_pitch_and_nothing_gets_too_fast() -> None:
+def test_the_ball_stays_on_the_pitch_players_within_the_run_off_and_nothing_gets_too_fast() -> None:
     world = soccer(100, team_size=3, goals_to_win=100)
     for actions in wander(world, 200):
         world.step([actions])
 
-        assert (abs(world.pitch.position) <= np.array(world.size) - rules.PLAYER_RADIUS + 1e-12).all()
+        assert (abs(world.pitch.position) <= np.array(world.size) + rules.RUN_OFF - rules.PLAYER_RADIUS + 1e-12).all()
         assert (abs(world.pitch.ball) <= np.array(world.size)).all()
         assert np.linalg.norm(world.pitch.ball_velocity, axis=1).max() < 1.5 * rules.BALL_TOP_SPEED
+
+
+def test_a_player_gets_behind_a_ball_in_the_corner() -> None:
+    """Walls stop the ball alone: from the run-off blue's first player pushes it out."""
+    world = laid_out((-1.92, -1.2), (-2.14, -1.2), (0.0, 1.0), (1.8, 0.8), (1.8, -0.8))
+    for _ in range(10):
+        step(world, AHEAD, STAY, STAY, STAY)
+
+    assert world.pitch.ball[0, 0] > -1.5
 
 
 def test_a_player_pushes_the_ball_before_it() -> None:

@@ -35,7 +35,9 @@ BOUNCE, WALL_BOUNCE = 0.4, 0.75
 """speed after bumping into another body, or the ball's after a wall, as part of the speed before"""
 BALL_MASS = 0.2
 """a player's is 1"""
-GOAL_HALF_WIDTH = 0.42
+GOAL_HALF_WIDTH = 0.5
+RUN_OFF = 0.3
+"""how far beyond the walls, which stop the ball alone, players can run: so they get behind a ball in a corner"""
 PASS_LENGTH = 0.5
 """how far the ball has to get for it to be a pass, from the tick of a touch to that of a mate's"""
 IDLE_TICKS = 30
@@ -340,10 +342,10 @@ def _shift(shifts: Array, body: int, side: int, dx: float, dy: float, part: floa
 
 @njit(cache=True, nogil=True)
 def _walls(position: Array, velocity: Array, ball: Array, ball_velocity: Array, size: Size, n: int) -> int:
-    """Keep bodies on the pitch. Returns 1 if the ball touches the line of blue's goal to shoot at, -1 the other, else 0."""
+    """Keep the ball on the pitch and players about it. Returns 1 if the ball touches the line of blue's goal to shoot at, -1 the other, else 0."""
     for a in range(position.shape[1]):
         for d in range(2):
-            end = (size.half_length if d == _X else size.half_width) - PLAYER_RADIUS
+            end = (size.half_length if d == _X else size.half_width) + RUN_OFF - PLAYER_RADIUS
             if abs(position[n, a, d]) > end:
                 position[n, a, d] = end if position[n, a, d] > 0.0 else -end
                 velocity[n, a, d] = 0.0
