@@ -411,6 +411,7 @@ class League:
             "checkpoints": dict(checkpoints),
             "kept_at": self._kept_at,
             "kept": self._kept,
+            "steps": {name: learner.trainer.steps for name, learner in self.learners.items()},
             "title": self._title.state(),
         }
         rated = {name for match in news.matches if match.source == "ladder" for name in (match.first, match.second)}
