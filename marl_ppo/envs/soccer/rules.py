@@ -342,7 +342,10 @@ def _shift(shifts: Array, body: int, side: int, dx: float, dy: float, part: floa
 
 @njit(cache=True, nogil=True)
 def _walls(position: Array, velocity: Array, ball: Array, ball_velocity: Array, size: Size, n: int) -> int:
-    """Keep the ball on the pitch and players about it. Returns 1 if the ball touches the line of blue's goal to shoot at, -1 the other, else 0."""
+    """Keep the ball on the pitch and players about it.
+
+    Returns 1 if the ball touches the line of the goal that blue shoots at, -1 if of the other, else 0.
+    """
     for a in range(position.shape[1]):
         for d in range(2):
             end = (size.half_length if d == _X else size.half_width) + RUN_OFF - PLAYER_RADIUS
