@@ -10,6 +10,7 @@ the recipe, the seed and what the turn before it left.
 """
 
 import datetime
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -122,9 +123,12 @@ class League:
             "config": recipe.world_config,
             "recipe": recipe.as_dict(),
         }
-        store = Store.create(folder, facts)
-        league = cls(folder, recipe, store, world)
-        league._begin()
+        try:
+            league = cls(folder, recipe, Store.create(folder, facts), world)
+            league._begin()
+        except Exception:  # a recipe that cannot work is found out here, and the name is to be free for a better one
+            shutil.rmtree(folder)
+            raise
         return league
 
     @classmethod
@@ -139,7 +143,10 @@ class League:
                 f"{folder} is of {facts['world']!r} version {facts['version']}; here it has version {world.spec.version}"
             )
         league = cls(folder, recipe, store, world)
-        league._go_on()
+        if store.state():
+            league._go_on()
+        else:  # it was killed before it had begun
+            league._begin()
         return league
 
     @property
