@@ -10,7 +10,7 @@ import pytest
 from marl_ppo.errors import ConfigError
 from marl_ppo.leagues.counts import Count
 from marl_ppo.leagues.standings import Standings, members_by_level, read_standings
-from marl_ppo.leagues.store import CountRow, EventRow, MatchRow, PlayerRow, RatingRow, Store
+from marl_ppo.leagues.store import CountRow, EventRow, MatchRow, PlayerRow, RatingRow, Source, Store
 
 Results = dict[tuple[str, str], Sequence[float]]
 """(first, second) → the first one's scores"""
@@ -133,9 +133,9 @@ def test_elo_is_the_most_likely_one_whatever_the_order_of_the_games(tmp_path: Pa
 
 def test_who_has_not_played_yet_changes_nothing_for_the_others(tmp_path: Path) -> None:
     """A newcomer is no equal of everybody, and what is not known of it is not their doubt."""
-    rules = {("a", "b"): won(0.75)}
-    before = standings(tmp_path / "before", [player("a"), player("b")], rules)
-    after = standings(tmp_path / "after", [player("a"), player("b"), player("new", "guest")], rules)
+    results = {("a", "b"): won(0.75)}
+    before = standings(tmp_path / "before", [player("a"), player("b")], results)
+    after = standings(tmp_path / "after", [player("a"), player("b"), player("new", "guest")], results)
     rows = {row.player.name: row for row in after.rows}
 
     assert [rows[row.player.name] for row in before.rows] == list(before.rows)
@@ -146,8 +146,8 @@ def test_who_has_not_played_yet_changes_nothing_for_the_others(tmp_path: Path) -
 
 def test_rock_paper_and_scissors_are_a_cycle_that_ratings_do_not_show(tmp_path: Path) -> None:
     names = ["rock", "paper", "scissors"]
-    rules = {("paper", "rock"): won(0.9), ("scissors", "paper"): won(0.9), ("rock", "scissors"): won(0.9)}
-    found = standings(tmp_path, [player(name) for name in names], rules)
+    results = {("paper", "rock"): won(0.9), ("scissors", "paper"): won(0.9), ("rock", "scissors"): won(0.9)}
+    found = standings(tmp_path, [player(name) for name in names], results)
 
     assert found.cyclic_share == pytest.approx(1)
     assert found.cycles == ("rock beats scissors beats paper beats rock, 0.90 or more each",)
@@ -156,9 +156,9 @@ def test_rock_paper_and_scissors_are_a_cycle_that_ratings_do_not_show(tmp_path: 
 
 def test_a_cycle_that_luck_explains_is_none(tmp_path: Path) -> None:
     """6 of 10: Wilson's interval begins at 0.31."""
-    rules = {("paper", "rock"): won(0.6, 10), ("scissors", "paper"): won(0.6, 10), ("rock", "scissors"): won(0.6, 10)}
+    results = {("paper", "rock"): won(0.6, 10), ("scissors", "paper"): won(0.6, 10), ("rock", "scissors"): won(0.6, 10)}
 
-    assert standings(tmp_path, [player(name) for name in ("rock", "paper", "scissors")], rules).cycles == ()
+    assert standings(tmp_path, [player(name) for name in ("rock", "paper", "scissors")], results).cycles == ()
 
 
 def test_forgetting_is_told_with_what_of_it_is_sure(tmp_path: Path) -> None:
@@ -167,18 +167,27 @@ def test_forgetting_is_told_with_what_of_it_is_sure(tmp_path: Path) -> None:
     Sure is what lies between the lower end of 90/100, 0.826, and the upper end of 40/100, 0.498.
     """
     own = [player(f"main-{n}", learner="main", turn=n) for n in range(3)]
-    rules = {("main-1", "main-0"): won(0.9), ("main-2", "main-0"): won(0.4), ("main-2", "main-1"): won(0.5)}
-    found = standings(tmp_path, own, rules).forgetting["main"]
+    results = {("main-1", "main-0"): won(0.9), ("main-2", "main-0"): won(0.4), ("main-2", "main-1"): won(0.5)}
+    found = standings(tmp_path, own, results).forgetting["main"]
 
     assert found.mean == pytest.approx(0.25)
     assert found.sure == pytest.approx(0.826 - 0.498, abs=0.001)
     assert found.against == "main-0"
 
 
+def test_a_past_player_that_the_newest_never_met_says_nothing_of_forgetting(tmp_path: Path) -> None:
+    own = [player(f"main-{n}", learner="main", turn=n) for n in range(3)]
+    results: Results = {("main-1", "main-0"): won(0.9), ("main-2", "main-0"): won(0.4)}
+    found = standings(tmp_path, own, results).forgetting["main"]
+
+    assert (found.mean, found.against) == (pytest.approx(0.5), "main-0")
+    assert standings(tmp_path / "none", own, {("main-1", "main-0"): won(0.9)}).forgetting == {}
+
+
 def test_few_games_make_no_sure_forgetting(tmp_path: Path) -> None:
     own = [player(f"main-{n}", learner="main", turn=n) for n in range(3)]
-    rules = {("main-1", "main-0"): won(0.75, 8), ("main-2", "main-0"): won(0.5, 8)}
-    found = standings(tmp_path, own, rules).forgetting["main"]
+    results = {("main-1", "main-0"): won(0.75, 8), ("main-2", "main-0"): won(0.5, 8)}
+    found = standings(tmp_path, own, results).forgetting["main"]
 
     assert (found.mean, found.sure, found.against) == (pytest.approx(0.25), 0.0, "")
 
@@ -195,11 +204,13 @@ def test_what_learners_score_lately_is_told_with_whom_they_lose_to(tmp_path: Pat
 
 
 def test_levels_are_the_players_nearest_to_20_50_and_80_per_cent(tmp_path: Path) -> None:
-    """Mean win rates: a (0.9 + 0.9 + 0.8) / 3 = 0.87, b 0.57, c 0.40, d 0.17. The script, an anchor, is no bot to be saved."""
+    """Mean win rates: a (0.9 + 0.9 + 0.8) / 3 = 0.87, b 0.57, c 0.40, d 0.17. 0.20 and 0.80 are those of anchors, no bots."""
     results = {("a", "b"): won(0.9), ("a", "c"): won(0.9), ("a", "d"): won(0.8)}
     results |= {("b", "c"): won(0.7), ("b", "d"): won(0.9), ("c", "d"): won(0.8)}
-    ratings = [rated(name, 25, 1, games=300) for name in "abcd"]
-    found = standings(tmp_path, [*map(player, "abcd"), player("scripted", "anchor")], results, ratings=ratings)
+    results |= {("random", "scripted"): won(0.2)}
+    ratings = [rated(name, 25, 1, games=300) for name in (*"abcd", "random", "scripted")]
+    anchors = [player("random", "anchor"), player("scripted", "anchor")]
+    found = standings(tmp_path, [*map(player, "abcd"), *anchors], results, ratings=ratings)
     picked = members_by_level(found, (0.2, 0.5, 0.8))
 
     assert {level: row.player.name for level, row in picked.items()} == {0.2: "d", 0.5: "b", 0.8: "a"}
@@ -228,10 +239,10 @@ def test_partners_are_sorted_by_how_they_do_with_others(tmp_path: Path) -> None:
         ("b", "b"): [5.0, 5.0],
         ("b", "c"): [6.0, 6.0],
     }
-    found = standings(tmp_path, [player("a"), player("b"), player("c")], returns, teams=1)
+    found = standings(tmp_path, [player("a"), player("b"), player("c"), player("new")], returns, teams=1)
     rows = {row.player.name: row for row in found.partners}
 
-    assert [row.player.name for row in found.partners] == ["b", "c", "a"]
+    assert [row.player.name for row in found.partners] == ["b", "c", "a", "new"]
     assert (rows["a"].self_play, rows["a"].cross_play, rows["a"].gap) == (10.0, 3.0, 7.0)
     assert (rows["b"].self_play, rows["b"].cross_play, rows["b"].gap) == (5.0, 5.0, 0.0)
     assert math.isnan(rows["c"].self_play)
@@ -242,17 +253,21 @@ def test_partners_are_sorted_by_how_they_do_with_others(tmp_path: Path) -> None:
     assert rows["a"].gap_interval == pytest.approx((7 - 1.96 * 2**0.5, 7 + 1.96 * 2**0.5))
 
 
-def test_standings_are_of_one_moment_while_the_league_goes_on(tmp_path: Path) -> None:
-    """A turn that is committed between two questions is seen by neither or by both."""
-    with stored(tmp_path / "league", [player("main-0")], {}) as writing, Store.open(tmp_path / "league") as reading:
-        with reading.reading():
-            before = reading.turn()
-            writing.commit_turn(8, {}, players=[player("main-1")], seconds=1.0, ended="")
-            inside = (reading.turn(), len(reading.players()))
-        after = (reading.turn(), len(reading.players()))
+def test_standings_are_of_one_moment_while_the_league_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn is saved between two of the questions, and seen by none of them; whoever asks again sees all of it."""
+    with stored(tmp_path / "league", [player("main-0")], {}) as writing, Store.open(tmp_path / "league") as store:
+        matches = store.matches
 
-    assert (before, *inside) == (7, 7, 1)
-    assert after == (8, 2)
+        def meanwhile(source: Source | None = None) -> list[MatchRow]:
+            if writing.turn() == 7:
+                writing.commit_turn(8, writing.state(), players=[player("main-1")], seconds=1.0, ended="")
+            return matches(source)
+
+        monkeypatch.setattr(store, "matches", meanwhile)
+        first, second = read_standings(store), read_standings(store)
+
+    assert (first.turn, len(first.rows), first.seconds) == (7, 1, 2.5)
+    assert (second.turn, len(second.rows), second.seconds) == (8, 2, 3.5)
 
 
 def test_a_league_that_has_only_just_begun_says_so(tmp_path: Path) -> None:
