@@ -29,7 +29,7 @@ from marl_ppo.leagues.counts import DecayedCounts
 from marl_ppo.leagues.exact import ExactGame
 from marl_ppo.leagues.ladder import Fixture, Played, can_meet, parts_of, play_fixtures
 from marl_ppo.leagues.learner import Learner, Turn, part_in_words
-from marl_ppo.leagues.matchmakers import Opponent, View
+from marl_ppo.leagues.matchmakers import Distribution, Opponent, View
 from marl_ppo.leagues.members import Members, anchors_of
 from marl_ppo.leagues.payoffs import Payoffs
 from marl_ppo.leagues.ratings import Rating, Ratings
@@ -108,6 +108,10 @@ class League:
         self.exact = ExactGame.of(world.spec)
         """where the game has a tree: exact pay-offs, which matchmaking then uses"""
         self.turn = 0
+        self.chances: dict[str, Distribution] = {}
+        """learner → whom it meets in this turn, and how likely"""
+        self._live = {name: learner.frozen_copy() for name, learner in self.learners.items()}
+        """the learners as they were when the turn began"""
 
     @classmethod
     def create(cls, recipe: Recipe, folder: Path) -> "League":
@@ -264,7 +268,7 @@ class League:
         for place, (name, learner) in enumerate(self.learners.items()):
             chances = learner.matchmaker.distribution(self._view(learner, payoffs))
             learner.prepare(chances, _uniform(self.recipe.seed, place, turn), self._load)
-            self._chances = {**getattr(self, "_chances", {}), name: chances}
+            self.chances[name] = chances
 
     def _train(self, listener: LeagueListener) -> dict[str, Turn]:
         def train(name: str) -> Turn:
@@ -386,9 +390,8 @@ class League:
 
     def _load(self, names: Iterable[str]) -> dict[str, Player]:
         wanted = list(names)
-        live = getattr(self, "_live", None) or {name: learner.frozen_copy() for name, learner in self.learners.items()}
-        found = self.members.load(name for name in wanted if name not in live)
-        return found | {name: live[name] for name in wanted if name in live}
+        found = self.members.load(name for name in wanted if name not in self._live)
+        return found | {name: self._live[name] for name in wanted if name in self._live}
 
     def _enter(self, rows: Iterable[PlayerRow]) -> None:
         rows = list(rows)

@@ -9,7 +9,7 @@ import pytest
 from marl_ppo.envs import make_world
 from marl_ppo.envs.scene import Disc, Line, Text
 from marl_ppo.envs.soccer import rules
-from marl_ppo.envs.soccer.observe import BALL, BALL_VELOCITY, IN_REACH, OTHERS, PLACE, SCORE, TIME, TO_GOAL
+from marl_ppo.envs.soccer.observe import BALL, BALL_VELOCITY, IDLE, IN_REACH, OTHERS, PLACE, SCORE, TIME, TO_GOAL
 from marl_ppo.envs.soccer.world import Soccer
 from marl_ppo.errors import ConfigError, WorldError
 
@@ -59,7 +59,8 @@ def half_turn(world: Soccer, turned: Soccer) -> None:
         getattr(there, name)[:] = -swapped(getattr(here, name))
     there.ball[:], there.ball_velocity[:] = -here.ball, -here.ball_velocity
     there.kicked[:], there.goals[:], there.tick[:] = swapped(here.kicked), here.goals[:, ::-1], here.tick
-    there.scored[:], there.since_goal[:] = -here.scored, here.since_goal
+    turned._promise[:] = -world._promise
+    there.scored[:], there.since_goal[:], there.idle[:] = -here.scored, here.since_goal, here.idle
 
 
 def wander(world: Soccer, steps: int) -> list[np.ndarray]:
@@ -85,22 +86,21 @@ def test_a_state_turned_by_half_shows_each_side_bit_for_bit_what_the_other_saw(t
 
 @pytest.mark.parametrize("action", ["discrete", "continuous"])
 def test_a_match_turned_by_half_goes_on_turned_by_half(action: str) -> None:
-    """To the last bit, until a goal: each kickoff has chances of its own."""
+    """To the last bit, until the next kickoff: each has chances of its own."""
     world, turned = soccer(200, action=action, shaping=1.0), soccer(200, action=action, shaping=1.0)
+    world.pitch.position[:] *= 0.4  # or hardly anybody would get to the ball by chance
     half_turn(world, turned)
     rng = np.random.default_rng(0)
-    goals = np.zeros(200, bool)
-    for actions in wander(world, 60):
+    for actions in wander(world, 50):
         given = actions if action == "discrete" else rng.uniform(-1, 1, (200, 4, 3)).astype(np.float32)
         world.step([given])
         turned.step([swapped(given)])
-        goals |= world.pitch.since_goal == 0
-        on = ~goals
+        on = world.pitch.kickoffs == 1
 
         np.testing.assert_array_equal(turned.pitch.position[on], -swapped(world.pitch.position)[on])
         np.testing.assert_array_equal(turned.pitch.ball[on], -world.pitch.ball[on])
         np.testing.assert_allclose(turned.outputs.rewards[0][on], -world.outputs.rewards[0][on], atol=1e-6)
-    assert goals.sum() < 100
+    assert on.any()
     assert (world.pitch.owner[on] != rules.NOBODY).any()
 
 
@@ -113,7 +113,7 @@ def test_kickoffs_are_random_and_as_good_for_either_side(team_size: int) -> None
     world = soccer(2000, team_size=team_size)
     position, ball = world.pitch.position, world.pitch.ball_velocity
 
-    assert world.outputs.obs[0]["vector"].shape == (2000, 2 * team_size, 18 + 4 * (2 * team_size - 1))
+    assert world.outputs.obs[0]["vector"].shape == (2000, 2 * team_size, 19 + 4 * (2 * team_size - 1))
     assert len(np.unique(position[:, 0, 0])) == 2000
     np.testing.assert_array_equal(position, -swapped(position))
     assert (world.pitch.ball == 0.0).all()
@@ -141,6 +141,28 @@ def test_the_next_kickoff_of_a_match_is_another_one() -> None:
     assert (world.pitch.position != before).all()
 
 
+def test_a_ball_that_nobody_touches_for_three_seconds_is_kicked_off_again() -> None:
+    """Players see how long it has been; a touch starts it anew; what the position promised is lost."""
+    world = laid_out((1.5, 1.0), (-1.0, 0.5), (-1.0, -0.5), (1.0, -0.5), (1.0, -1.0), shaping=1.0)
+    step(world)
+    promised = world._promise[0]
+    for tick in range(2, rules.IDLE_TICKS):
+        step(world)
+
+        assert world.outputs.obs[0]["vector"][0, :, IDLE].tolist() == pytest.approx([tick / rules.IDLE_TICKS] * 4)
+    world.pitch.position[0, 0] = 1.25, 1.0
+    step(world, KICK, STAY, STAY, STAY)
+    assert world.outputs.obs[0]["vector"][0, 0, IDLE] == 0.0
+
+    world = laid_out((1.5, 1.0), (-1.0, 0.5), (-1.0, -0.5), (1.0, -0.5), (1.0, -1.0), shaping=1.0)
+    for _ in range(rules.IDLE_TICKS):
+        step(world)
+    assert world.pitch.ball.tolist() == [[0.0, 0.0]]
+    assert world.pitch.goals.sum() == 0
+    step(world)
+    assert world.outputs.rewards[0][0, 0] == pytest.approx(world._promise[0] - promised, abs=1e-6)
+
+
 def test_scattered_kickoffs_come_as_often_as_asked_for_and_find_everything_anywhere() -> None:
     """Uniform over 85 % of the pitch each way, of mean 0 and deviation 0.85 / sqrt(3): both sides have the same chances."""
     world = soccer(4000, scatter=0.25, team_size=1)
@@ -166,14 +188,23 @@ def test_a_player_who_pushes_for_long_runs_at_its_speed() -> None:
     assert world.pitch.velocity[0, 0].tolist() == pytest.approx([rules.PLAYER_SPEED * (1 - 0.85**30), 0.0])
 
 
-def test_nobody_leaves_the_pitch_and_nothing_gets_too_fast() -> None:
-    world = soccer(100, team_size=3)
+def test_the_ball_stays_on_the_pitch_players_within_the_run_off_and_nothing_gets_too_fast() -> None:
+    world = soccer(100, team_size=3, goals_to_win=100)
     for actions in wander(world, 200):
         world.step([actions])
 
-        assert (abs(world.pitch.position) <= np.array(world.size) - rules.PLAYER_RADIUS + 1e-12).all()
+        assert (abs(world.pitch.position) <= np.array(world.size) + rules.RUN_OFF - rules.PLAYER_RADIUS + 1e-12).all()
         assert (abs(world.pitch.ball) <= np.array(world.size)).all()
         assert np.linalg.norm(world.pitch.ball_velocity, axis=1).max() < 1.5 * rules.BALL_TOP_SPEED
+
+
+def test_a_player_gets_behind_a_ball_in_the_corner() -> None:
+    """Walls stop the ball alone: from the run-off blue's first player pushes it out."""
+    world = laid_out((-1.92, -1.2), (-2.14, -1.2), (0.0, 1.0), (1.8, 0.8), (1.8, -0.8))
+    for _ in range(10):
+        step(world, AHEAD, STAY, STAY, STAY)
+
+    assert world.pitch.ball[0, 0] > -1.5
 
 
 def test_a_player_pushes_the_ball_before_it() -> None:
@@ -429,7 +460,7 @@ def test_the_picture_shows_players_in_their_colours_with_numbers_the_ball_and_th
     assert isinstance(drawn["nose_blue_0"], Line)
     assert drawn["nose_blue_0"].x2 > drawn["nose_blue_0"].x
     assert isinstance(drawn["kick_blue_0"], Disc)
-    assert {"ball_0", "goal_blue", "goal_orange"} <= drawn.keys()
+    assert {"ball_1", "goal_blue", "goal_orange"} <= drawn.keys()
     assert [drawn[f"score_{team}"].text for team in ("blue", "orange")] == ["0", "0"]
     assert drawn["time"].text == "29.9 s"
     assert scene.caption == "blue has the ball"
@@ -442,7 +473,7 @@ def test_the_picture_tells_of_a_goal_for_a_second() -> None:
     scene = world.scene(0)
 
     assert scene.caption == "goal!"
-    assert "ball_1" in {primitive.key for primitive in scene.primitives}
+    assert "ball_2" in {primitive.key for primitive in scene.primitives}
     for _ in range(10):
         step(world)
     assert world.scene(0).caption != "goal!"

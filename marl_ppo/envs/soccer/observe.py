@@ -6,24 +6,12 @@ Positions are in half lengths of the pitch, velocities in m/s.
 import numpy as np
 from numba import njit
 
-from marl_ppo.envs.soccer.rules import BALL_RADIUS, KICK_REACH, PLAYER_RADIUS, Pitch, Size
+from marl_ppo.envs.soccer.rules import BALL_RADIUS, IDLE_TICKS, KICK_REACH, PLAYER_RADIUS, Pitch, Size
 from marl_ppo.envs.world import Array
 
-PLACE, OWN_VELOCITY, BALL, BALL_VELOCITY, TO_BALL, GAP, TO_GOAL, GOAL_GAP, IN_REACH, TIME, SCORE, OTHERS = (
-    0,
-    2,
-    4,
-    6,
-    8,
-    10,
-    11,
-    13,
-    14,
-    15,
-    16,
-    18,
-)
-"""where each part of obs begins; OTHERS has 4 numbers for each mate, then for each opponent"""
+PLACE, OWN_VELOCITY, BALL, BALL_VELOCITY, TO_BALL, TO_GOAL = 0, 2, 4, 6, 8, 10
+GAP, GOAL_GAP, IN_REACH, TIME, IDLE, SCORE, OTHERS = 12, 13, 14, 15, 16, 17, 19
+"""where each part of obs begins, and the parts of one number; OTHERS has 4 numbers for each mate, then for each opponent"""
 PER_PLAYER = 4
 
 
@@ -33,8 +21,8 @@ def obs_size(team_size: int) -> int:
 
 
 def state_size(team_size: int) -> int:
-    """Length of the state: the ball, all players, time, score."""
-    return 4 + PER_PLAYER * 2 * team_size + 3
+    """Length of the state: the ball, all players, time, idle time, score."""
+    return 4 + PER_PLAYER * 2 * team_size + 4
 
 
 @njit(cache=True, nogil=True)
@@ -79,6 +67,7 @@ def observe(where: Array, pitch: Pitch, size: Size, max_steps: int, goals_to_win
             seen[GOAL_GAP] = scale * distance
 
             seen[TIME] = (max_steps - tick[n]) / max_steps
+            seen[IDLE] = pitch.idle[n] / IDLE_TICKS
             seen[SCORE], seen[SCORE + 1] = goals[n, side] / goals_to_win, goals[n, 1 - side] / goals_to_win
             k = OTHERS
             for part in range(2):
@@ -94,7 +83,7 @@ def observe(where: Array, pitch: Pitch, size: Size, max_steps: int, goals_to_win
 
 @njit(cache=True, nogil=True)
 def tell_state(where: Array, pitch: Pitch, size: Size, max_steps: int, goals_to_win: int, state: Array) -> None:
-    """Write the state [N, S] as blue sees it: ball, players, time left, goals of blue and orange."""
+    """Write the state [N, S] as blue sees it: ball, players, time left, idle time, goals of blue and orange."""
     scale = 1.0 / size.half_length
     num_players = pitch.position.shape[1]
     for n in range(where.shape[0]):
@@ -109,4 +98,5 @@ def tell_state(where: Array, pitch: Pitch, size: Size, max_steps: int, goals_to_
             part[2], part[3] = pitch.velocity[n, a, 0], pitch.velocity[n, a, 1]
         part = row[4 + PER_PLAYER * num_players :]
         part[0] = (max_steps - pitch.tick[n]) / max_steps
-        part[1], part[2] = pitch.goals[n, 0] / goals_to_win, pitch.goals[n, 1] / goals_to_win
+        part[1] = pitch.idle[n] / IDLE_TICKS
+        part[2], part[3] = pitch.goals[n, 0] / goals_to_win, pitch.goals[n, 1] / goals_to_win

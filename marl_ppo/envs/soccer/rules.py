@@ -35,9 +35,13 @@ BOUNCE, WALL_BOUNCE = 0.4, 0.75
 """speed after bumping into another body, or the ball's after a wall, as part of the speed before"""
 BALL_MASS = 0.2
 """a player's is 1"""
-GOAL_HALF_WIDTH = 0.42
+GOAL_HALF_WIDTH = 0.5
+RUN_OFF = 0.3
+"""how far beyond the walls, which stop the ball alone, players can run: so they get behind a ball in a corner"""
 PASS_LENGTH = 0.5
 """how far the ball has to get for it to be a pass, from the tick of a touch to that of a mate's"""
+IDLE_TICKS = 30
+"""ticks without a touch after which there is a kickoff: nobody gains by waiting for somebody else to go for the ball"""
 NOBODY = -1
 OWNED_BLUE, OWNED_ORANGE, PASSES = range(3)
 """columns of the tally"""
@@ -82,6 +86,10 @@ class Pitch(NamedTuple):
     """int64 [N], in the last tick: 1 blue, -1 orange, 0 nobody"""
     since_goal: Array
     """int64 [N], ticks since the last goal or the start"""
+    idle: Array
+    """int64 [N], ticks since the ball was touched or kicked off"""
+    kickoffs: Array
+    """int64 [N], so far"""
     tally: Array
     """int64 [N, 3]: ticks in which the owner was of blue, of orange; passes of both"""
     tick: Array
@@ -114,6 +122,8 @@ def empty_pitch(num_envs: int, num_players: int) -> Pitch:
         goals=np.zeros((num_envs, 2), np.int64),
         scored=np.zeros(num_envs, np.int64),
         since_goal=np.zeros(num_envs, np.int64),
+        idle=np.zeros(num_envs, np.int64),
+        kickoffs=np.zeros(num_envs, np.int64),
         tally=np.zeros((num_envs, 3), np.int64),
         tick=np.zeros(num_envs, np.int64),
     )
@@ -127,27 +137,20 @@ def start(where: Array, seeds: Array, scatter: Array, size: Size, pitch: Pitch) 
             pitch.goals[n] = 0
             pitch.scored[n] = 0
             pitch.since_goal[n] = 0
+            pitch.kickoffs[n] = 0
             pitch.tally[n] = 0
             pitch.tick[n] = 0
             for a in range(pitch.kicked.shape[1]):
                 pitch.kicked[n, a] = False
-            _kick_off(
-                pitch.position, pitch.velocity, pitch.ball, pitch.ball_velocity, pitch.goals, seeds[n], scatter[n], size, n
-            )
-            pitch.owner[n] = NOBODY
-            pitch.touched_at[n] = 0.0
+            _kick_off(pitch, seeds[n], scatter[n], size, n)
 
 
 @njit(cache=True, nogil=True)
 def kick_off_again(ended: Array, seeds: Array, scatter: Array, size: Size, pitch: Pitch) -> None:
-    """Line up again where a goal was scored in the last tick and the match goes on."""
+    """Line up again where the match goes on after a goal, or with a ball that nobody has touched for long."""
     for n in range(ended.shape[0]):
-        if pitch.scored[n] != 0 and not ended[n]:
-            _kick_off(
-                pitch.position, pitch.velocity, pitch.ball, pitch.ball_velocity, pitch.goals, seeds[n], scatter[n], size, n
-            )
-            pitch.owner[n] = NOBODY
-            pitch.touched_at[n] = 0.0
+        if (pitch.scored[n] != 0 or pitch.idle[n] >= IDLE_TICKS) and not ended[n]:
+            _kick_off(pitch, seeds[n], scatter[n], size, n)
 
 
 @njit(cache=True, nogil=True)
@@ -158,13 +161,14 @@ def advance(pitch: Pitch, push: Array, kick: Array, size: Size, max_steps: int, 
     kick   float64 [N, P], how hard each player kicks if the ball is near, from 0, not at all, to 1
     ended  bool [N], written
     """
-    position, velocity, ball, ball_velocity, kicked, owner, touched_at, goals, scored, since_goal, tally, tick = pitch
+    position, velocity, ball, ball_velocity, kicked, owner, touched_at, goals, scored, since_goal, idle, _, tally, tick = pitch
     num_players = position.shape[1]
     touched = np.zeros(num_players, np.bool_)
     shifts = np.zeros((num_players + 1, 2, 4))
     for n in range(position.shape[0]):
         scored[n] = 0
         since_goal[n] += 1
+        idle[n] += 1
         _kick(position, ball, ball_velocity, kicked, push, kick, n)
         for a in range(num_players):
             touched[a] = kicked[n, a]
@@ -176,52 +180,47 @@ def advance(pitch: Pitch, push: Array, kick: Array, size: Size, max_steps: int, 
                 goals[n, 0 if scored[n] > 0 else 1] += 1
                 since_goal[n] = 0
                 break
-        _own(ball, owner, touched_at, tally, touched, n)
+        if _own(ball, owner, touched_at, tally, touched, n):
+            idle[n] = 0
         tick[n] += 1
         ended[n] = tick[n] >= max_steps or goals[n, 0] >= goals_to_win or goals[n, 1] >= goals_to_win
 
 
 @njit(cache=True, nogil=True)
-def _kick_off(
-    position: Array,
-    velocity: Array,
-    ball: Array,
-    ball_velocity: Array,
-    goals: Array,
-    seed: np.uint64,
-    scatter: float,
-    size: Size,
-    n: int,
-) -> None:
+def _kick_off(pitch: Pitch, seed: np.uint64, scatter: float, size: Size, n: int) -> None:
     """Line up, orange's places being blue's after half a turn; or, in a scattered kickoff, be anywhere, and so the ball.
 
     The k-th kickoff of a match has numbers of its own.
     """
+    position, ball, ball_velocity = pitch.position, pitch.ball, pitch.ball_velocity
     num_players = position.shape[1]
     team_size = num_players // 2
-    chance = (goals[n, 0] + goals[n, 1]) * (2 * num_players + 5)
+    chance = pitch.kickoffs[n] * (2 * num_players + 5)
+    pitch.kickoffs[n] += 1
     scattered = uniform(seed, np.uint64(chance)) < scatter
-    chance += 1
-    velocity[n] = 0.0
-    ball_velocity[n, _X] = DROP_SPEED_X * _either_way(seed, chance)
-    ball_velocity[n, _Y] = DROP_SPEED_Y * _either_way(seed, chance + 1)
-    chance += 2
+    pitch.velocity[n] = 0.0
+    ball_velocity[n, _X] = DROP_SPEED_X * _either_way(seed, chance + 1)
+    ball_velocity[n, _Y] = DROP_SPEED_Y * _either_way(seed, chance + 2)
+    chance += 3
+    ball[n] = 0.0
     if scattered:
-        ball[n, _X] = SCATTERED * size.half_length * _either_way(seed, chance)
-        ball[n, _Y] = SCATTERED * size.half_width * _either_way(seed, chance + 1)
         for a in range(num_players):
-            chance += 2
             position[n, a, _X] = SCATTERED * size.half_length * _either_way(seed, chance)
             position[n, a, _Y] = SCATTERED * size.half_width * _either_way(seed, chance + 1)
-        return
-    ball[n] = 0.0
-    for i in range(team_size):
-        column, row = FORMATION[i]
-        chance += 2
-        x = column * size.half_length + JITTER * _either_way(seed, chance)
-        y = row * size.half_width + JITTER * _either_way(seed, chance + 1)
-        position[n, i, _X], position[n, i, _Y] = x, y
-        position[n, team_size + i, _X], position[n, team_size + i, _Y] = -x, -y
+            chance += 2
+        ball[n, _X] = SCATTERED * size.half_length * _either_way(seed, chance)
+        ball[n, _Y] = SCATTERED * size.half_width * _either_way(seed, chance + 1)
+    else:
+        for i in range(team_size):
+            column, row = FORMATION[i]
+            x = column * size.half_length + JITTER * _either_way(seed, chance)
+            y = row * size.half_width + JITTER * _either_way(seed, chance + 1)
+            position[n, i, _X], position[n, i, _Y] = x, y
+            position[n, team_size + i, _X], position[n, team_size + i, _Y] = -x, -y
+            chance += 2
+    pitch.owner[n] = NOBODY
+    pitch.idle[n] = 0
+    pitch.touched_at[n] = ball[n]
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -343,10 +342,13 @@ def _shift(shifts: Array, body: int, side: int, dx: float, dy: float, part: floa
 
 @njit(cache=True, nogil=True)
 def _walls(position: Array, velocity: Array, ball: Array, ball_velocity: Array, size: Size, n: int) -> int:
-    """Keep bodies on the pitch. Returns 1 if the ball touches the line of blue's goal to shoot at, -1 the other, else 0."""
+    """Keep the ball on the pitch and players about it.
+
+    Returns 1 if the ball touches the line of the goal that blue shoots at, -1 if of the other, else 0.
+    """
     for a in range(position.shape[1]):
         for d in range(2):
-            end = (size.half_length if d == _X else size.half_width) - PLAYER_RADIUS
+            end = (size.half_length if d == _X else size.half_width) + RUN_OFF - PLAYER_RADIUS
             if abs(position[n, a, d]) > end:
                 position[n, a, d] = end if position[n, a, d] > 0.0 else -end
                 velocity[n, a, d] = 0.0
@@ -365,8 +367,8 @@ def _walls(position: Array, velocity: Array, ball: Array, ball_velocity: Array, 
 
 
 @njit(cache=True, nogil=True)
-def _own(ball: Array, owner: Array, touched_at: Array, tally: Array, touched: Array, n: int) -> None:
-    """Say who has the ball, and count passes and possession."""
+def _own(ball: Array, owner: Array, touched_at: Array, tally: Array, touched: Array, n: int) -> bool:
+    """Say who has the ball, and count passes and possession. Returns whether anybody touched it."""
     num_players = touched.shape[0]
     first, sides, keeps = NOBODY, 0, False
     for a in range(num_players - 1, -1, -1):
@@ -386,3 +388,4 @@ def _own(ball: Array, owner: Array, touched_at: Array, tally: Array, touched: Ar
         touched_at[n, _X], touched_at[n, _Y] = ball[n, _X], ball[n, _Y]
     if owner[n] != NOBODY:
         tally[n, OWNED_BLUE if 2 * owner[n] < num_players else OWNED_ORANGE] += 1
+    return sides != 0

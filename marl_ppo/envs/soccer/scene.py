@@ -1,12 +1,11 @@
 """A match as drawing primitives: the pitch from above, blue's goal to shoot at on the right, the score in its caption."""
 
 from marl_ppo.envs.scene import Box, Disc, Line, Primitive, Scene, Text
-from marl_ppo.envs.soccer.rules import BALL_RADIUS, GOAL_HALF_WIDTH, KICK_REACH, PLAYER_RADIUS, Pitch, Size
+from marl_ppo.envs.soccer.rules import BALL_RADIUS, GOAL_HALF_WIDTH, KICK_REACH, PLAYER_RADIUS, RUN_OFF, Pitch, Size
 
 TEAMS = ("blue", "orange")
 NET = 0.22
 """depth of a goal's net, which is only drawn"""
-MARGIN = 0.1
 STRIP = 0.4
 """height above the pitch for score and time"""
 FAINT = 0.35
@@ -20,7 +19,7 @@ def draw(pitch: Pitch, size: Size, max_steps: int) -> Scene:
     """The scene of one copy: every array of `pitch` without its first axis."""
     primitives = _ground(size) + _goals(size)
     primitives += _players(pitch) + _ball(pitch) + _board(pitch, size, max_steps)
-    width, height = size.half_length + NET + MARGIN, size.half_width + MARGIN
+    width, height = size.half_length + RUN_OFF, size.half_width + RUN_OFF
     return Scene(bounds=(-width, -height, width, height + STRIP), primitives=tuple(primitives), caption=_caption(pitch))
 
 
@@ -84,14 +83,14 @@ def _players(pitch: Pitch) -> list[Primitive]:
 
 
 def _ball(pitch: Pitch) -> list[Primitive]:
-    """Under another key after every goal: it is put into the middle, and does not fly there."""
+    """Under another key after every kickoff: it is put into the middle, and does not fly there."""
     x, y = pitch.ball.tolist()
-    key = f"ball_{int(pitch.goals.sum())}"
+    key = f"ball_{int(pitch.kickoffs)}"
     return [Disc(key=key, x=x, y=y, radius=BALL_RADIUS), Disc(key=f"{key}_rim", x=x, y=y, radius=BALL_RADIUS, filled=False)]
 
 
 def _board(pitch: Pitch, size: Size, max_steps: int) -> list[Primitive]:
-    y = size.half_width + MARGIN + STRIP / 2
+    y = size.half_width + RUN_OFF + STRIP / 2
     left = max_steps - int(pitch.tick)
     found: list[Primitive] = [
         Text(key="score_blue", x=-0.25, y=y, text=str(int(pitch.goals[0])), height=0.3, team=0),
