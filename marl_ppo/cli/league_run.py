@@ -118,14 +118,19 @@ def _drive(league: League, minutes: float | None) -> None:
     console = Console()
     with interruptible() as interrupted:
         league.run(minutes=minutes, listener=LeagueProgress(minutes, console), interrupted=interrupted)
+        why = "The budget is used up" if league.finished else "Stopped by Ctrl-C" if interrupted() else "Time is up"
     folder = league.folder
     with Store.open(folder) as store:
         standings = read_standings(store)
         show_standings(standings, console)
         files = draw_league(store, standings, folder)
-    console.print(f"Wrote {', '.join(map(str, files))}.", highlight=False)
+    written = ", ".join(map(str, files))
+    console.print(f"{why}; all is saved. Wrote {written}.", highlight=False)
     top = f"{folder}:{standings.top}"
-    next_steps = {"Go on with it": f"league run --resume {folder}", "Watch its best": f"watch {top}"}
+    next_steps = {} if league.finished else {"Go on with it": f"league run --resume {folder}"}
+    if "scene" in league.spec.capabilities:
+        next_steps["Watch its best"] = f"watch {top}"
+    next_steps["Measure it"] = f"evaluate {top}"
     if not standings.partners:
         next_steps["Exploit it"] = f"league exploitability {folder}"
     for about, command in next_steps.items():

@@ -10,6 +10,7 @@ the recipe, the seed and what the turn before it left.
 """
 
 import datetime
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -117,18 +118,21 @@ class League:
         """A new league in an empty folder. Raises ConfigError where there is one already."""
         if folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
             raise ConfigError(f"{folder} is not empty; choose another --name, or go on with `league run --resume {folder}`")
-        world = _make_world(recipe)
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {
-            "teams": len(world.spec.teams),
-            "world": world.spec.id,
-            "version": world.spec.version,
-            "config": recipe.world_config,
-            "recipe": recipe.as_dict(),
-        }
-        store = Store.create(folder, facts)
-        league = cls(folder, recipe, store, world)
-        league._begin()
+        try:
+            world = _make_world(recipe)
+            folder.mkdir(parents=True, exist_ok=True)
+            facts = {
+                "teams": len(world.spec.teams),
+                "world": world.spec.id,
+                "version": world.spec.version,
+                "config": recipe.world_config,
+                "recipe": recipe.as_dict(),
+            }
+            league = cls(folder, recipe, Store.create(folder, facts), world)
+            league._begin()
+        except Exception:  # a recipe that cannot work is found out here, and the name is to be free for a better one
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return league
 
     @classmethod
@@ -143,7 +147,10 @@ class League:
                 f"{folder} is of {facts['world']!r} version {facts['version']}; here it has version {world.spec.version}"
             )
         league = cls(folder, recipe, store, world)
-        league._go_on()
+        if store.state():
+            league._go_on()
+        else:  # it was killed before it had begun
+            league._begin()
         return league
 
     @property
@@ -164,17 +171,15 @@ class League:
         listener: LeagueListener | None = None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Play turns until the budget, the minutes or the turns are used up, or somebody interrupts: the turn is ended."""
+        """Play turns until the budget, the turns or the minutes are used up, or somebody interrupts: a turn is always ended."""
         listener = listener or LeagueListener()
         began, played = time.perf_counter(), 0
         listener.on_start(self)
         try:
             while not self.finished and (turns is None or played < turns):
-                if minutes is not None and time.perf_counter() - began >= 60 * minutes:
-                    break
                 listener.on_turn(self.play_turn(listener))
                 played += 1
-                if interrupted():
+                if interrupted() or (minutes is not None and time.perf_counter() - began >= 60 * minutes):
                     break
         finally:
             listener.on_stop()

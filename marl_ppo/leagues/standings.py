@@ -133,13 +133,15 @@ class Standings:
 
 
 def read_standings(store: Store) -> Standings:
-    """What a store tells of one moment, whether the league runs or not."""
+    """What a store tells of one moment, whether the league runs or not. Raises ConfigError while it has no players yet."""
     with store.reading():
         return _read(store)
 
 
 def _read(store: Store) -> Standings:
     facts, state = store.facts(), store.state()
+    if not state:
+        raise ConfigError(f"{store.file.parent} has only just begun; ask again in a moment")
     players = {row.name: row for row in store.players() if row.kind != "learner"}
     together = bool(facts["teams"] == 1)
     payoffs = Payoffs.of(list(players), store.matches("ladder"), together=together)

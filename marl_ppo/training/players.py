@@ -104,7 +104,7 @@ def find_trained(name: str) -> Path:
         if seeds := sorted(path.glob("seed-*/checkpoints")):
             raise UnknownNameError(f"{path} is a group of runs, one per seed; name one of them, such as {seeds[0].parent}.")
         if (path / PLAYERS).is_dir():
-            first = next((kept.name for kept in sorted((path / PLAYERS).iterdir())), "NAME")
+            first = next(iter(_players_in(path / PLAYERS)), "NAME")
             raise UnknownNameError(f"{path} is a league; name one of its players, such as {name}:{first}.")
     runs = [path.name for path in RUNS.iterdir() if path.is_dir()] if RUNS.is_dir() else []
     bots = f" Bots: {', '.join(known_bots())}." if known_bots() else ""
@@ -231,11 +231,16 @@ def _kept_by_a_league(name: str) -> Path | None:
         if (folder / player / "meta.json").is_file():
             return folder / player
         if folder.is_dir():
-            kept = sorted(path.name for path in folder.iterdir())
+            kept = _players_in(folder)
             raise UnknownNameError.near(
                 f"player of the league {league}", player, kept, otherwise=f"It has kept {', '.join(kept) or 'nobody yet'}."
             )
     return None
+
+
+def _players_in(folder: Path) -> list[str]:
+    """Those that are whole."""
+    return sorted(file.parent.name for file in folder.glob("[!.]*/meta.json"))
 
 
 def _agents_of(spec: WorldSpec) -> dict[str, str]:
