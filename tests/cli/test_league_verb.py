@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -150,13 +149,17 @@ def test_ctrl_c_ends_a_league_after_its_turn_saved(recipes: Any, folder: Path) -
     recipes("tiny", TINY)
     command = [*PROGRAM, "league", "run", "tiny", "--name", "a", "total_steps=100000000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    patience = time.monotonic() + 120
-    while not (folder / "runs/a/league.sqlite").is_file() or not turn_of(folder / "runs/a"):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < patience
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        patience = time.monotonic() + 120
+        # The last thing that a turn writes before it is saved.
+        while not list((folder / "runs/a/learners").glob("*/checkpoints/*/meta.json")):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < patience
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
 
     assert (process.returncode, err) == (0, "")
     assert "Stopped by Ctrl-C; all is saved." in out
@@ -369,6 +372,10 @@ def test_there_is_no_league_yet(marl_ppo: Any) -> None:
     assert "There is no league in runs/ yet. Run one: `marl-ppo league run" in marl_ppo("league", "standings").err
 
 
+def numbers(said: Any) -> list[str]:
+    return [line for line in said.lines if line.startswith("  ")]
+
+
 def test_a_leagues_players_can_be_measured_matched_and_watched(marl_ppo: Any, here: Path) -> None:
     top = _standings(here / "runs/tiny").top
     by_name, by_path = (marl_ppo("evaluate", name, "--episodes", "8") for name in ("tiny:main-1", "runs/tiny/players/main-1"))
@@ -376,9 +383,9 @@ def test_a_leagues_players_can_be_measured_matched_and_watched(marl_ppo: Any, he
     met = marl_ppo("match", "kuhn", "tiny:main-0", "tiny:main-2", "--episodes", "8")
 
     assert by_name.lines[0].startswith("kuhn: tiny:main-1, 8 held-out episodes")
-    assert by_name.lines[-30:] == by_path.lines[-30:]
+    assert numbers(by_name) == numbers(by_path)
     assert of_league.lines[0].startswith(f"kuhn: tiny:{top}, 8 held-out episodes")
-    assert of_league.lines[-30:] == newest.lines[-30:]
+    assert numbers(of_league) == numbers(newest)
     assert met.lines[0].startswith("kuhn: tiny:main-0, tiny:main-2; 8 episodes")
     assert marl_ppo("watch", "tiny:main-0", "--against", "tiny", "--seconds", "0.1", "--out", str(here / "a.gif")).code == 0
 
@@ -408,18 +415,6 @@ def test_runs_are_listed_with_leagues_and_a_league_is_not_taken_for_a_run(marl_p
     )
     for command in (("run", "plot", "tiny"), ("train", "--resume", "tiny")):
         assert "runs/tiny is a league; go on with it by `marl-ppo league run --resume runs/tiny`" in marl_ppo(*command).err
-
-
-@pytest.mark.parametrize("file", sorted((Path(__file__).parents[2] / "leagues").glob("*.toml")), ids=lambda file: file.stem)
-def test_every_recipe_that_comes_with_marl_ppo_makes_a_league(marl_ppo: Any, folder: Path, file: Path) -> None:
-    """Cut down to one turn of one update of few copies."""
-    told = tomllib.loads(file.read_text())
-    small = file.read_text().replace(f"num_envs = {told.get('train', {}).get('num_envs')}", "num_envs = 8")
-    Path("small.toml").write_text(small)
-    said = marl_ppo("league", "run", "small.toml", "turn_updates=1", "ladder_games=8", "--minutes", "0.00001", "--name", "a")
-
-    assert said.code == 0
-    assert turn_of(folder / "runs/a") == 1
 
 
 def _standings(league: Path) -> Any:
