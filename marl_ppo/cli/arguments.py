@@ -11,8 +11,9 @@ import tyro
 from marl_ppo.envs.registry import ADAPTING, RESERVED, make_world
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
+from marl_ppo.leagues.folders import as_player, newest_player
 from marl_ppo.training.lineups import copies_for
-from marl_ppo.training.players import newest_run, played_world
+from marl_ppo.training.players import played_world
 
 Settings = dict[str, str | int | float | bool]
 
@@ -94,8 +95,8 @@ def one_word(words: list[str]) -> str | None:
 def world_of(
     player: str | None, world: str | None, settings: Settings, episodes: int, num_envs: int | None = None
 ) -> tuple[World, str]:
-    """The world a player is to play, in as many copies as suit it, and the player's name: the newest run if there is none."""
-    player = str(newest_run()) if player is None else player
+    """The world a player is to play, in as many copies as suit it, and the player's name: the newest one if none is given."""
+    player = newest_player() if player is None else as_player(player)
     world_id, given = played_world(player, world, settings)
     return make_copies(world_id, given, episodes, num_envs), player
 

@@ -13,6 +13,7 @@ from marl_ppo.cli.report import summary_table, write_report
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import Evaluation, evaluate
 from marl_ppo.evaluation.statistics import normalized_skill
+from marl_ppo.leagues.folders import as_player
 from marl_ppo.training.lineups import measured_teams, opponent, variants
 
 
@@ -20,7 +21,8 @@ from marl_ppo.training.lineups import measured_teams, opponent, variants
 class EvaluateFlags:
     """Measure a player on held-out episodes: marl-ppo evaluate [PLAYER] [name=value ...] [flags].
 
-    PLAYER is a run, a checkpoint or a bot (the newest run if left out); or, with --world, scripted,
+    PLAYER is a run, a checkpoint, a bot, LEAGUE:NAME for a league's player, a league for its top player (the newest run
+    or league if left out); or, with --world, scripted,
     scripted:NAME or random.
     """
 
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> None:
         raise ConfigError(f"world {world.spec.id!r} has one team, so nobody plays against it; leave out --against")
     console = Console()
     measured = variants(name, world.spec)
-    other = opponent(command.against, world.spec, name)
+    other = opponent(None if command.against is None else as_player(command.against), world.spec, name)
     teams = {}
     for team in measured_teams(world.spec, measured[0][1], command.team):
         results = {}

@@ -7,14 +7,14 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from marl_ppo.cli.arguments import parse_flags, split_words
+from marl_ppo.cli.arguments import parse_flags, require_file, split_words
 from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.leagues.folders import find_league, find_recipe, new_league_folder
 
 _USAGE = """usage: marl-ppo league run RECIPE [--name NAME] [--minutes M] [--seed S] [key=value ...]
        marl-ppo league run --resume LEAGUE [--minutes M]
        marl-ppo league standings [LEAGUE] [--levels 3] [--save-as NAME]
-       marl-ppo league payoff [LEAGUE] [--png FILE]
+       marl-ppo league payoff [LEAGUE] [PLAYER] [--png FILE]
        marl-ppo league exploitability [LEAGUE] [PLAYER] [--steps N]
        marl-ppo league add LEAGUE BOT [--name NAME]
 
@@ -128,14 +128,20 @@ def _standings(arguments: list[str]) -> None:
 
 def _payoff(arguments: list[str]) -> None:
     words, _, rest = split_words(arguments)
-    flags = parse_flags(PayoffFlags, rest, "marl-ppo league payoff [LEAGUE]")
-    from marl_ppo.cli.league_tables import draw_league, show_payoff
+    flags = parse_flags(PayoffFlags, rest, "marl-ppo league payoff [LEAGUE] [PLAYER]")
+    require_file(flags.png)
+    if len(words) > 2:
+        raise ConfigError(f"name a league and one of its players, got {words}")
+    from marl_ppo.cli.league_tables import draw_league, show_payoff, show_payoff_of
     from marl_ppo.leagues.standings import read_standings
     from marl_ppo.leagues.store import Store
 
-    folder = find_league(_one(words))
+    folder = find_league(words[0] if words else None)
     with Store.open(folder) as store:
         standings = read_standings(store)
+        if len(words) > 1:
+            show_payoff_of(standings, words[1], Console())
+            return
         show_payoff(standings, Console())
         for file in draw_league(store, standings, folder, payoff=flags.png):
             print(f"Wrote {file}.")

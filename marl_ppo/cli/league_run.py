@@ -87,15 +87,21 @@ class LeagueProgress(LeagueListener):
         self._promotions += sum(event.kind == "promoted" for event in report.events)
         self._games += report.games
         speed = (report.steps - self._before) / max(time.perf_counter() - self._began, 1e-9)
+        shown = f"{speed / 1000:.0f}k" if speed >= 10_000 else f"{speed:.0f}"
         about = (
-            f"turn {report.turn}  {report.members} members  {self._games:,} matches  {self._promotions} promoted  "
-            f"{speed / 1000:.0f}k SPS"
+            f"turn {report.turn}  {report.members} members  {self._games:,} matches  {self._promotions} promoted  {shown} SPS"
         )
         self._bar.update(self._task, completed=self._done(), about=about)
         if time.perf_counter() - self._shown > STANDINGS_EVERY:
             self._shown = time.perf_counter()
             with Store.open(self._league.folder) as store:
                 show_standings(read_standings(store), self._bar.console, most=SHOWN)
+            if len(self._league.spec.teams) == 1:  # where others are beaten, the standings tell how often
+                for name, progress in report.progress.items():
+                    returns = [value for metric, value in progress.metrics.items() if metric.startswith("return/")]
+                    self._bar.console.print(
+                        f"{name} in training: return {' '.join(f'{value:.2f}' for value in returns) or 'n/a'}", highlight=False
+                    )
 
     def on_stop(self) -> None:
         self._bar.stop()
@@ -112,16 +118,20 @@ def _drive(league: League, minutes: float | None) -> None:
     console = Console()
     with interruptible() as interrupted:
         league.run(minutes=minutes, listener=LeagueProgress(minutes, console), interrupted=interrupted)
+        why = "The budget is used up" if league.finished else "Stopped by Ctrl-C" if interrupted() else "Time is up"
     folder = league.folder
     with Store.open(folder) as store:
         standings = read_standings(store)
         show_standings(standings, console)
         files = draw_league(store, standings, folder)
-    console.print(f"Wrote {', '.join(map(str, files))}.", highlight=False)
-    top = folder / "players" / standings.top
-    for about, command in {
-        "Go on with it": f"league run --resume {folder}",
-        "Watch its best": f"watch {top}",
-        "Exploit it": f"league exploitability {folder}",
-    }.items():
+    written = ", ".join(map(str, files))
+    console.print(f"{why}; all is saved. Wrote {written}.", highlight=False)
+    top = f"{folder}:{standings.top}"
+    next_steps = {} if league.finished else {"Go on with it": f"league run --resume {folder}"}
+    if "scene" in league.spec.capabilities:
+        next_steps["Watch its best"] = f"watch {top}"
+    next_steps["Measure it"] = f"evaluate {top}"
+    if not standings.partners:
+        next_steps["Exploit it"] = f"league exploitability {folder}"
+    for about, command in next_steps.items():
         console.print(f"{about + ':':<16}marl-ppo {command}", highlight=False)

@@ -2,19 +2,23 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from marl_ppo.cli.report import number
-from marl_ppo.errors import ConfigError
+from marl_ppo.errors import ConfigError, UnknownNameError
+from marl_ppo.evaluation.statistics import Interval
 from marl_ppo.leagues.pictures import draw_partners, draw_payoff, draw_rating_history
 from marl_ppo.leagues.ratings import Rating
 from marl_ppo.leagues.standings import Row, Standings, members_by_level
 from marl_ppo.leagues.store import Store
+from marl_ppo.training.bots import check_bot_name, save_bot
 
-LEVEL_NAMES = {2: ("easy", "hard"), 3: ("easy", "medium", "hard")}
+LEVELS = {2: {"easy": 0.2, "hard": 0.8}, 3: {"easy": 0.2, "medium": 0.5, "hard": 0.8}}
+"""number of levels → mean win rate by level"""
 WIDEST = 14
 """players up to which a pay-off table fits the terminal; of more, the first ones are shown"""
 
@@ -24,20 +28,19 @@ def show_standings(standings: Standings, console: Console, *, most: int | None =
     title = f"{standings.world}, turn {standings.turn}: {standings.steps:,} steps, {standings.seconds:,.0f} s"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     if standings.partners:
-        for column in ("", "player", "cross-play", "95 %", "self-play", "gap", "games"):
+        for column in ("", "player", "cross-play", "self-play", "gap", "games"):
             table.add_column(column, justify="left" if column == "player" else "right", no_wrap=True)
         for place, row in enumerate(standings.partners[:most], 1):
-            low, high = row.cross_play_interval
             table.add_row(
                 str(place),
                 row.player.name,
-                number(row.cross_play, ".2f"),
-                "" if math.isnan(low) else f"{low:.2f} … {high:.2f}",
-                number(row.self_play, ".2f"),
-                number(row.gap, ".2f"),
+                _with_half(row.cross_play, row.cross_play_interval),
+                _with_half(row.self_play, row.self_play_interval),
+                _with_half(row.gap, row.gap_interval),
                 f"{row.games:,}",
             )
         console.print(table)
+        console.print("± half of the 95 % interval; of cross-play it is one over partners", highlight=False)
         return
     for column in ("", "player", "rating", "μ ± 1.96σ", "Elo", "± ", "wins", "Nash", "games", "steps"):
         table.add_column(column, justify="left" if column == "player" else "right", no_wrap=True)
@@ -50,10 +53,20 @@ def show_standings(standings: Standings, console: Console, *, most: int | None =
         for cycle in standings.cycles[:3]:
             console.print(f"  {cycle}", highlight=False)
         for learner, lost in standings.forgetting.items():
-            if lost > 0:
-                console.print(f"{learner} has forgotten up to {lost:.2f} of its win rate against its own past", highlight=False)
+            sure = f", surely {lost.sure:.2f} against {lost.against}" if lost.against else ", none of it sure"
+            console.print(f"Forgetting of {learner} against its past: {lost.mean:.2f} on average{sure}", highlight=False)
+    for learner, now in standings.lately.items():
+        worst = f", least {now.worst:.0%} against {now.against}" if now.against else ""
+        players = f"{now.players} player{'s' if now.players > 1 else ''}"
+        console.print(f"{learner} in training: wins {now.win_rate:.0%} against {players}{worst}", highlight=False)
     if standings.champion:
         console.print(f"Champion: {standings.champion}, after {standings.promotions} promotions", highlight=False)
+
+
+def _with_half(value: float, interval: Interval) -> str:
+    """A number and half of its interval, where it has one."""
+    half = (interval.high - interval.low) / 2
+    return number(value, ".2f") if math.isnan(half) else f"{value:.2f} ± {half:.2f}"
 
 
 def _cells(row: Row, standings: Standings) -> list[str]:
@@ -63,8 +76,8 @@ def _cells(row: Row, standings: Standings) -> list[str]:
         row.player.name + mark,
         f"{rating.conservative:.1f}",
         f"{rating.mu:.1f} ± {1.96 * rating.sigma:.1f}",
-        f"{row.elo:.0f}",
-        f"{(high - low) / 2:.0f}",
+        number(row.elo, ".0f"),
+        number((high - low) / 2, ".0f"),
         number(row.win_rate, ".0%"),
         f"{row.nash:.0%}" if row.nash >= 0.005 else "",
         f"{rating.games:,}",
@@ -80,7 +93,7 @@ def show_payoff(standings: Standings, console: Console) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     for i in order:
-        table.add_column(payoffs.names[i], justify="right")
+        table.add_column(payoffs.names[i], justify="right", overflow="fold")
     roomy = len(order) <= 6
     for i in order:
         cells = []
@@ -95,6 +108,32 @@ def show_payoff(standings: Standings, console: Console) -> None:
     console.print(table)
     if len(order) < len(payoffs.names):
         console.print(f"The first {len(order)} of {len(payoffs.names)}; the picture has all of them.")
+    if not roomy:
+        console.print("Games and intervals of one player: marl-ppo league payoff LEAGUE PLAYER", highlight=False)
+
+
+def show_payoff_of(standings: Standings, name: str, console: Console) -> None:
+    """How one player does with or against each of the others, the best of these first."""
+    payoffs = standings.payoffs
+    if name not in payoffs.names:
+        raise UnknownNameError.near(
+            "player of this league", name, payoffs.names, otherwise="`marl-ppo league standings` has them."
+        )
+    own = payoffs.names.index(name)
+    what = "return" if payoffs.together else "score"
+    title = f"{name}: {what} {'with' if payoffs.together else 'against'} each player"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("player", what, "95 %", "games"):
+        table.add_column(column, justify="left" if column == "player" else "right", no_wrap=True)
+    for other in _order(standings):
+        if other == own and not payoffs.together:
+            continue
+        low, high = payoffs.interval(own, other)
+        interval = "" if math.isnan(low) else f"{low:.2f} … {high:.2f}"
+        table.add_row(
+            payoffs.names[other], number(payoffs.means[own, other], ".2f"), interval, f"{payoffs.games[own, other]:,}"
+        )
+    console.print(table)
 
 
 def draw_league(store: Store, standings: Standings, folder: Path, *, payoff: Path | None = None) -> list[Path]:
@@ -114,29 +153,60 @@ def draw_league(store: Store, standings: Standings, folder: Path, *, payoff: Pat
     return files
 
 
-def show_levels(standings: Standings, folder: Path, count: int, save_as: str | None, console: Console) -> None:
+def show_levels(standings: Standings, league: Path, count: int, save_as: str | None, console: Console) -> None:
     """Name so many bots, from easy to hard, and save them if asked to."""
     if standings.partners:
         raise ConfigError(f"in {standings.world} nobody is beaten, so there are no levels; see the order of the standings")
-    if count not in LEVEL_NAMES:
+    if count not in LEVELS:
         raise ConfigError(f"--levels must be 2 or 3, got {count}")
-    shares = (0.2, 0.8) if count == 2 else (0.2, 0.5, 0.8)
-    picked = members_by_level(standings, shares)
-    top = standings.payoffs.names.index(standings.top)
-    for label, row in zip(LEVEL_NAMES[count], picked.values(), strict=True):
-        place = standings.payoffs.names.index(row.player.name)
-        low, high = standings.payoffs.interval(place, top)
-        rate = standings.payoffs.means[place, top]
+    picked = dict(zip(LEVELS[count], members_by_level(standings, tuple(LEVELS[count].values())).values(), strict=True))
+    names = {label: f"{save_as}-{label}" for label in picked}
+    if save_as is not None:
+        for name in names.values():
+            check_bot_name(name)  # all of them before the first is saved
+    for label, row in picked.items():
+        low, high = row.win_rate_interval
         console.print(
-            f"{label:<7}{row.player.name}: scores {rate:.2f} ({low:.2f} … {high:.2f}) against {standings.top}", highlight=False
+            f"{label:<7}{row.player.name}: wins {row.win_rate:.0%} ({low:.0%} … {high:.0%}) of its games, "
+            f"{_against_top(standings, row)}",
+            highlight=False,
         )
-        if save_as is not None:
-            from marl_ppo.training.bots import save_bot
+    if save_as is None:
+        return
+    command = f"marl-ppo league standings {league} --levels {count} --save-as {save_as}"
+    for label, row in picked.items():
+        with console.status(f"measuring {row.player.name} for its card"):
+            about = {"level": label, **_rated(standings, row, league)}
+            saved = save_bot(f"{league}:{row.player.name}", names[label], command=command, league=about)
+        console.print(f"Saved {saved}.", highlight=False)
 
-            command = f"marl-ppo league standings {folder} --levels {count} --save-as {save_as}"
-            console.print(
-                f"Saved {save_bot(str(folder / 'players' / row.player.name), f'{save_as}-{label}', command=command)}."
-            )
+
+def _rated(standings: Standings, row: Row, league: Path) -> dict[str, Any]:
+    """What a bot's card tells of its league."""
+    return {
+        "name": league.name,
+        "player": row.player.name,
+        "turn": standings.turn,
+        "members": len(standings.rows),
+        "rating": row.rating.conservative,
+        "mu": row.rating.mu,
+        "sigma": row.rating.sigma,
+        "elo": row.elo,
+        "elo_interval": list(row.elo_interval),
+        "win_rate": row.win_rate,
+        "win_rate_interval": list(row.win_rate_interval),
+        "games": row.rating.games,
+    }
+
+
+def _against_top(standings: Standings, row: Row) -> str:
+    if row.player.name == standings.top:
+        return "and is the top player"
+    own, top = (standings.payoffs.names.index(name) for name in (row.player.name, standings.top))
+    low, high = standings.payoffs.interval(own, top)
+    score = standings.payoffs.means[own, top]
+    told = "never met" if math.isnan(score) else f"scores {score:.2f} ({low:.2f} … {high:.2f}) against"
+    return f"{told} the top player {standings.top}"
 
 
 def _order(standings: Standings) -> list[int]:

@@ -19,6 +19,7 @@ from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.cross_play import CrossPlay, cross_play
 from marl_ppo.evaluation.heat_map import draw_heat_map
 from marl_ppo.evaluation.match import MatchResult, Progress, Standing, match
+from marl_ppo.leagues.folders import as_player
 from marl_ppo.play.seating import Player
 from marl_ppo.training.config_file import preset
 from marl_ppo.training.players import find_player, find_trained, is_untrained, trained_config
@@ -32,8 +33,8 @@ WIDE = 6
 class MatchFlags:
     """Let players meet: marl-ppo match WORLD A B [C ...] [name=value ...] [flags].
 
-    Each of A, B, C is a run, a checkpoint, a bot, scripted, scripted:NAME or random; one that is named twice meets
-    itself, as A and A#2.
+    Each of A, B, C is a run, a checkpoint, a bot, LEAGUE:NAME for a league's player, a league for its top player, scripted,
+    scripted:NAME or random; one that is named twice meets itself, as A and A#2.
 
     SIDES ARE BALANCED: every held-out seed is played once with each player on each side, so that a lucky deal or the better
     side favours nobody. Where a player plays one side only, the lineups that are possible are played, and that is said.
@@ -74,8 +75,9 @@ def main(arguments: list[str]) -> None:
         raise ConfigError("--out names the picture of --all-pairs; give both or neither")
     if not words:
         raise ConfigError("name a world and the players: marl-ppo match WORLD A B")
-    world_id, *names = words
+    world_id, *named = words
     world_settings(world_id)  # an unknown world is refused before an unknown player
+    names = [as_player(name) for name in named]
     console = Console()
     settings, note = _settings_of(world_id, names, settings)
     if note:

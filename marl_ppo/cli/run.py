@@ -11,6 +11,7 @@ from marl_ppo.cli.arguments import split_words
 from marl_ppo.envs.seeds import stream
 from marl_ppo.errors import ConfigError, MarlPPOError
 from marl_ppo.evaluation.statistics import interquartile_mean, probability_of_improvement, stratified_bootstrap
+from marl_ppo.leagues.store import FILE, Store
 from marl_ppo.training.checkpoint import list_checkpoints
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config
@@ -50,7 +51,8 @@ def main(arguments: list[str]) -> None:
 
 def _list() -> None:
     table = Table("run", "world", "seed", "steps", "seconds", "return", "checkpoints", box=None, pad_edge=False)
-    unreadable = []
+    unreadable: list[str] = []
+    leagues = _leagues(unreadable)
     for file in sorted([*RUNS.glob("*/config.toml"), *RUNS.glob("*/seed-*/config.toml")]):
         folder = file.parent
         try:
@@ -72,10 +74,29 @@ def _list() -> None:
         )
     if table.row_count:
         Console().print(table)
-    elif not unreadable:
+    for line in leagues:
+        print(line)
+    if not table.row_count and not leagues and not unreadable:
         print(f"There are no runs in {RUNS}/ yet. Train one: marl-ppo train spread --minutes 2")
     for reason in unreadable:
         print(f"! cannot be read: {reason}")
+
+
+def _leagues(unreadable: list[str]) -> list[str]:
+    """A line for each league, which keeps its runs to itself; what cannot be read goes to `unreadable`."""
+    lines = []
+    for file in sorted(RUNS.glob(f"*/{FILE}")):
+        try:
+            with Store.open(file.parent) as store, store.reading():
+                world, turn = store.facts()["world"], store.turn()
+                members = sum(row.kind != "learner" for row in store.players())
+        except MarlPPOError as error:
+            unreadable.append(str(error))
+            continue
+        lines.append(
+            f"league {file.parent.name}: {world}, turn {turn}, {members} members; marl-ppo league standings {file.parent.name}"
+        )
+    return lines
 
 
 def _compare(groups: dict[str, list[Path]]) -> None:

@@ -8,6 +8,7 @@ from marl_ppo.cli.arguments import one_word, parse_flags, split_words, world_of
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array
 from marl_ppo.errors import CapabilityError, ConfigError
+from marl_ppo.leagues.folders import as_player
 from marl_ppo.play.play import Play
 from marl_ppo.play.seating import playable_teams, seat_players
 from marl_ppo.training.players import find_player
@@ -18,7 +19,10 @@ from marl_ppo.viewer.watch import watch
 
 @dataclass(frozen=True)
 class WatchFlags:
-    """Watch a player: marl-ppo watch [PLAYER] [name=value ...] [flags]; the newest run if PLAYER is left out."""
+    """Watch a player: marl-ppo watch [PLAYER] [name=value ...] [flags]; the newest run or league if PLAYER is left out.
+
+    PLAYER is a run, a checkpoint, a bot, LEAGUE:NAME for a league's player, or a league for its top player.
+    """
 
     world: str | None = None
     """world to play; if not given, the one PLAYER was trained on"""
@@ -51,7 +55,7 @@ def main(arguments: list[str]) -> None:
         )
     player = find_player(name, spec, greedy=not command.stochastic)
     able = playable_teams(spec, player)
-    lineup = [player if team in able else find_player(command.against, spec, greedy=True) for team in spec.teams]
+    lineup = [player if team in able else find_player(as_player(command.against), spec, greedy=True) for team in spec.teams]
     seating = seat_players(spec, 1, lineup)
 
     def seeds(copies: Array, episodes: Array) -> Array:

@@ -89,5 +89,9 @@ class ExactGame:
         """Of one player."""
         return Exploitability(what=name, nash_conv=self._conv(self._strategies[name]))
 
+    def of_mixture(self, names: Sequence[str], weights: Sequence[float] | Array | None = None) -> Exploitability:
+        """Of the strategy that plays like drawing one of them before each game."""
+        return Exploitability(what="mixture", nash_conv=self._conv(self.mixture(names, weights)))
+
     def _conv(self, strategy: Array) -> float:
-        return nash_conv(self.tree, strategy)
+        return max(nash_conv(self.tree, strategy), 0.0)  # rounding may bring it below

@@ -7,9 +7,9 @@ from typing import Any
 
 from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.leagues.recipe import Recipe, recipe_from
-from marl_ppo.leagues.store import FILE
+from marl_ppo.leagues.store import FILE, Store
 from marl_ppo.training.config_file import laid_over, read_toml
-from marl_ppo.training.players import RUNS
+from marl_ppo.training.players import BOTS, RUNS, newest_run
 from marl_ppo.workspace import places
 
 
@@ -49,18 +49,65 @@ def new_league_folder(recipe: str, name: str | None) -> Path:
     return RUNS / f"{stem}-league-{number}"
 
 
+def as_player(name: str) -> str:
+    """What the name of a player means to `find_trained`: a league stands for its top player, LEAGUE:PLAYER."""
+    workspace, *shipped = places(str(BOTS))
+    # In the order of `find_trained`.
+    for path in (Path(name), workspace / name, RUNS / name, *(place / name for place in shipped)):
+        if (path / FILE).is_file():
+            return f"{name}:{top_player(path)}"
+        if path.is_dir():
+            break
+    return name
+
+
+def newest_player() -> str:
+    """The run that was trained last, or the top player of the league that was played since."""
+    leagues = _leagues()
+    if leagues:
+        newest = max(leagues, key=_written)
+        try:
+            run = newest_run()
+        except UnknownNameError:
+            run = None
+        if run is None or _written(newest) > max(file.stat().st_mtime for file in run.glob("checkpoints/*/meta.json")):
+            return as_player(str(newest))
+    return str(newest_run())
+
+
+def top_player(folder: Path) -> str:
+    """The name of a league's best trained player."""
+    # Loaded here: it takes scipy and openskill, which few commands need.
+    from marl_ppo.leagues.standings import read_standings
+
+    with Store.open(folder) as store:
+        return read_standings(store).top
+
+
 def find_league(name: str | None) -> Path:
     """A league's folder by its name or path; the one that was written last if not given."""
-    leagues = [file.parent for file in RUNS.glob(f"*/{FILE}")] if RUNS.is_dir() else []
+    leagues = _leagues()
     if name is None:
         if not leagues:
             raise UnknownNameError(f"There is no league in {RUNS}/ yet. Run one: `marl-ppo league run soccer --minutes 10`.")
-        return max(leagues, key=lambda folder: (folder / FILE).stat().st_mtime)
+        return max(leagues, key=_written)
     for folder in (Path(name), RUNS / name):
         if (folder / FILE).is_file():
             return folder
+        if folder.is_dir() and folder != Path(name):
+            raise UnknownNameError(f"{folder} is a run and no league; `marl-ppo run list` lists runs and leagues.")
     known = [folder.name for folder in leagues]
     raise UnknownNameError.near("league", name, known, otherwise=f"There are {', '.join(known) or 'none'} in {RUNS}/.")
+
+
+def _leagues() -> list[Path]:
+    return sorted(file.parent for file in RUNS.glob(f"*/{FILE}")) if RUNS.is_dir() else []
+
+
+def _written(league: Path) -> float:
+    """When its last turn was saved."""
+    # What is written lies in the log beside the file until somebody has time to move it.
+    return max(file.stat().st_mtime for file in league.glob(f"{FILE}*") if not file.name.endswith("-shm"))
 
 
 def _without_settings(learner: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ the recipe, the seed and what the turn before it left.
 """
 
 import datetime
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from marl_ppo.leagues.counts import DecayedCounts
 from marl_ppo.leagues.exact import ExactGame
 from marl_ppo.leagues.ladder import Fixture, Played, can_meet, parts_of, play_fixtures
 from marl_ppo.leagues.learner import Learner, Turn, part_in_words
-from marl_ppo.leagues.matchmakers import Opponent, View
+from marl_ppo.leagues.matchmakers import Distribution, Opponent, View
 from marl_ppo.leagues.members import Members, anchors_of
 from marl_ppo.leagues.payoffs import Payoffs
 from marl_ppo.leagues.ratings import Rating, Ratings
@@ -107,24 +108,31 @@ class League:
         self.exact = ExactGame.of(world.spec)
         """where the game has a tree: exact pay-offs, which matchmaking then uses"""
         self.turn = 0
+        self.chances: dict[str, Distribution] = {}
+        """learner → whom it meets in this turn, and how likely"""
+        self._live = {name: learner.frozen_copy() for name, learner in self.learners.items()}
+        """the learners as they were when the turn began"""
 
     @classmethod
     def create(cls, recipe: Recipe, folder: Path) -> "League":
         """A new league in an empty folder. Raises ConfigError where there is one already."""
         if folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
             raise ConfigError(f"{folder} is not empty; choose another --name, or go on with `league run --resume {folder}`")
-        world = _make_world(recipe)
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {
-            "teams": len(world.spec.teams),
-            "world": world.spec.id,
-            "version": world.spec.version,
-            "config": recipe.world_config,
-            "recipe": recipe.as_dict(),
-        }
-        store = Store.create(folder, facts)
-        league = cls(folder, recipe, store, world)
-        league._begin()
+        try:
+            world = _make_world(recipe)
+            folder.mkdir(parents=True, exist_ok=True)
+            facts = {
+                "teams": len(world.spec.teams),
+                "world": world.spec.id,
+                "version": world.spec.version,
+                "config": recipe.world_config,
+                "recipe": recipe.as_dict(),
+            }
+            league = cls(folder, recipe, Store.create(folder, facts), world)
+            league._begin()
+        except Exception:  # a recipe that cannot work is found out here, and the name is to be free for a better one
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return league
 
     @classmethod
@@ -139,7 +147,10 @@ class League:
                 f"{folder} is of {facts['world']!r} version {facts['version']}; here it has version {world.spec.version}"
             )
         league = cls(folder, recipe, store, world)
-        league._go_on()
+        if store.state():
+            league._go_on()
+        else:  # it was killed before it had begun
+            league._begin()
         return league
 
     @property
@@ -160,17 +171,15 @@ class League:
         listener: LeagueListener | None = None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Play turns until the budget, the minutes or the turns are used up, or somebody interrupts: the turn is ended."""
+        """Play turns until the budget, the turns or the minutes are used up, or somebody interrupts: a turn is always ended."""
         listener = listener or LeagueListener()
         began, played = time.perf_counter(), 0
         listener.on_start(self)
         try:
             while not self.finished and (turns is None or played < turns):
-                if minutes is not None and time.perf_counter() - began >= 60 * minutes:
-                    break
                 listener.on_turn(self.play_turn(listener))
                 played += 1
-                if interrupted():
+                if interrupted() or (minutes is not None and time.perf_counter() - began >= 60 * minutes):
                     break
         finally:
             listener.on_stop()
@@ -259,7 +268,7 @@ class League:
         for place, (name, learner) in enumerate(self.learners.items()):
             chances = learner.matchmaker.distribution(self._view(learner, payoffs))
             learner.prepare(chances, _uniform(self.recipe.seed, place, turn), self._load)
-            self._chances = {**getattr(self, "_chances", {}), name: chances}
+            self.chances[name] = chances
 
     def _train(self, listener: LeagueListener) -> dict[str, Turn]:
         def train(name: str) -> Turn:
@@ -381,9 +390,8 @@ class League:
 
     def _load(self, names: Iterable[str]) -> dict[str, Player]:
         wanted = list(names)
-        live = getattr(self, "_live", None) or {name: learner.frozen_copy() for name, learner in self.learners.items()}
-        found = self.members.load(name for name in wanted if name not in live)
-        return found | {name: live[name] for name in wanted if name in live}
+        found = self.members.load(name for name in wanted if name not in self._live)
+        return found | {name: self._live[name] for name in wanted if name in self._live}
 
     def _enter(self, rows: Iterable[PlayerRow]) -> None:
         rows = list(rows)
@@ -411,6 +419,7 @@ class League:
             "checkpoints": dict(checkpoints),
             "kept_at": self._kept_at,
             "kept": self._kept,
+            "steps": {name: learner.trainer.steps for name, learner in self.learners.items()},
             "title": self._title.state(),
         }
         rated = {name for match in news.matches if match.source == "ladder" for name in (match.first, match.second)}

@@ -11,9 +11,8 @@ from marl_ppo.play.seating import Player
 from marl_ppo.training.cards import content_hash
 from marl_ppo.training.checkpoint import Checkpoint
 from marl_ppo.training.config import TrainConfig
-from marl_ppo.training.players import copy_player, find_player, find_trained, freeze_player, load_player
+from marl_ppo.training.players import PLAYERS, find_player, freeze_player, load_player
 
-PLAYERS = "players"
 KEPT = 64
 """loaded players, besides those who are asked for at the same time"""
 
@@ -81,14 +80,3 @@ def anchors_of(names: Iterable[str], spec: WorldSpec) -> list[str]:
             continue
         found.append(name)
     return found
-
-
-def copy_guest(name: str, bot: str, folder: Path, spec: WorldSpec) -> tuple[str, tuple[str, ...]]:
-    """Copy a bot into a league's folder; returns its hash and the agents it plays. Raises ConfigError where it plays none."""
-    source = find_trained(bot)
-    player = load_player(source, spec, greedy=False)
-    target = folder / PLAYERS / name
-    if target.exists():
-        raise ConfigError(f"{target} exists already; give the guest another name, with --name")
-    copy_player(source, target)
-    return content_hash(target), tuple(player.policies)

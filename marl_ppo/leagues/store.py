@@ -219,6 +219,15 @@ class Store:
             (number,) = connection.execute("SELECT count(*) FROM events WHERE turn = ?", (turn,)).fetchone()
             connection.execute("INSERT INTO events VALUES (?,?,?,?,?)", (turn, number, event.kind, event.player, event.text))
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that is asked inside is told as of one moment, even while the league goes on."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
+
     def facts(self) -> dict[str, Any]:
         """What never changes."""
         return {name: json.loads(value) for name, value in self._connection.execute("SELECT name, value FROM facts")}

@@ -134,6 +134,7 @@ class Play:
         if seats is not None:
             for own, given in zip(self.seats, seats, strict=True):
                 own[...] = given
+        self._seated = [self._units_in(g) for g in range(len(self.seats))]
 
     def start(self) -> None:
         """Begin the first episode in every copy."""
@@ -144,13 +145,12 @@ class Play:
         """Let every seat whose turn it is choose its action."""
         outputs = self.world.outputs
         decided = []
-        for g, seats in enumerate(self.seats):
-            units = self._unit_of[seats]
-            present = np.unique(units)
+        for g, acting in enumerate(outputs.acting):
+            units, present = self._seated[g] if self._draw_seats is None else self._units_in(g)
             for u in present:
-                among = outputs.acting[g] if len(present) == 1 else outputs.acting[g] & (units == u)
+                among = acting if len(present) == 1 else acting & (units == u)
                 if among.any():
-                    decided.append(self._decide(self._part(g, int(u)), outputs, among))
+                    decided.append(self._decide(self._part(g, u), outputs, among))
         for count, starting, acting in zip(self.decisions, self.starting, outputs.acting, strict=True):
             count += acting
             starting &= ~acting
@@ -204,6 +204,11 @@ class Play:
             count[where], starting[where] = 0, True
         for observer in self.observers:
             observer.on_reset(where, outputs)
+
+    def _units_in(self, group: int) -> tuple[Array, list[int]]:
+        """(which unit plays each seat [N, A], all that do)."""
+        units = self._unit_of[self.seats[group]]
+        return units, np.unique(units).tolist()
 
     def _part(self, group: int, unit: int) -> Part:
         if (group, unit) not in self._parts:

@@ -4,6 +4,7 @@ import datetime
 import platform
 import re
 import shutil
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,11 @@ def check_bot_name(name: str) -> None:
         raise ConfigError(f"{name!r} is a player that there is already; choose another name to save the bot as")
 
 
-def save_bot(run: str, name: str, *, command: str, episodes: int = EPISODES) -> Path:
-    """Measure a run, by its name, folder or checkpoint, and save it as agents/NAME with its card. Returns the folder.
+def save_bot(run: str, name: str, *, command: str, league: Mapping[str, Any] | None = None, episodes: int = EPISODES) -> Path:
+    """Measure a trained player, by its name or folder, and save it as agents/NAME with its card. Returns the folder.
 
-    `command` is what it was trained by. Raises ConfigError where the name is taken.
+    `command` is what it was trained or picked by, `league` what a league tells of it, for the card. Raises ConfigError where
+    the name is taken.
     """
     check_bot_name(name)
     checkpoint = find_trained(run)
@@ -50,7 +52,7 @@ def save_bot(run: str, name: str, *, command: str, episodes: int = EPISODES) -> 
             hash=content_hash(writing),
             world=_world(spec, config),
             plays=_plays(spec, player),
-            training=_training(checkpoint, config, command),
+            training=_training(checkpoint, config, command) | ({} if league is None else {"league": dict(league)}),
             results=results,
         )
         write_card(card, writing)

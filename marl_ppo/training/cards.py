@@ -35,7 +35,7 @@ class Card:
     plays: Mapping[str, Any]
     """teams, and for each group its agents, obs and action"""
     training: Mapping[str, Any]
-    """command, seed, steps, seconds, date, versions of packages"""
+    """command, seed, steps, seconds, date, versions of packages; of a league's player `league`: its rating there, and more"""
     results: Mapping[str, Any]
     """episodes, seed, against, and by team and player the mean return per agent with its 95 % interval"""
 
@@ -103,6 +103,8 @@ def _readme(card: Card) -> str:
         for player, measured in players.items():
             low, high = measured["interval"]
             lines.append(f"| {team} | {_PLAYED_BY.get(player, player)} | {measured['mean']:.2f} | {low:.2f} … {high:.2f} |")
+    if "league" in training:
+        lines += ["", _rated(training["league"])]
     versions = ", ".join(f"{name} {version}" for name, version in training["versions"].items())
     lines += [
         "",
@@ -122,6 +124,18 @@ _PLAYED_BY = {
     "random": "random play",
     "scripted": "our script",
 }
+
+
+def _rated(league: Mapping[str, Any]) -> str:
+    """What a league says of its player."""
+    (low, high), (elo_low, elo_high) = league["win_rate_interval"], league["elo_interval"]
+    return (
+        f"It is {league['player']} of the league {league['name']}, the {league['level']} one of its levels: after turn "
+        f"{league['turn']}, among {league['members']} members, in {league['games']:,} games, it wins {league['win_rate']:.0%} "
+        f"({low:.0%} … {high:.0%}) on average over those it met. Rating {league['rating']:.1f} (OpenSkill μ "
+        f"{league['mu']:.1f}, σ {league['sigma']:.1f}), Elo {league['elo']:.0f} ({elo_low:.0f} … {elo_high:.0f}) where the "
+        "league's mean is 1200."
+    )
 
 
 def _against(results: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
-"""What names mean: a player is `scripted`, `scripted:NAME`, `random`, a bot, a run, a checkpoint or a folder.
+"""What names mean: a player is `scripted`, `scripted:NAME`, `random`, a bot, a run, a checkpoint, LEAGUE:PLAYER or a folder.
 
-A run may be a group of seeds.
+A run may be a group of seeds; a league is a folder among the runs that has its players in a folder of their own.
 """
 
 import json
@@ -32,6 +32,8 @@ NAMED_SCRIPT = "scripted:"
 """what stands before the name of one of several scripts, such as scripted:easy"""
 RUNS = Path("runs")
 BOTS = Path("agents")
+PLAYERS = "players"
+"""the folder of a league that holds those who were kept"""
 
 
 def load(name: str, world: str | None = None, *, greedy: bool = True, seed: int = 0, **settings: Any) -> Bot:
@@ -85,7 +87,12 @@ def find_player(name: str, spec: WorldSpec, *, greedy: bool = False) -> Player:
 
 
 def find_trained(name: str) -> Path:
-    """The folder that a path, or the name of a bot, a run or a bundled bot means, in this order: a run's newest checkpoint."""
+    """The folder that a path, or the name of a bot, a run or a bundled bot means, in this order: a run's newest checkpoint.
+
+    LEAGUE:PLAYER is a player that the league LEAGUE, a name or a path, has kept.
+    """
+    if (kept := _kept_by_a_league(name)) is not None:
+        return kept
     workspace, *shipped = places(str(BOTS))
     for path in (Path(name), workspace / name, RUNS / name, *(place / name for place in shipped)):
         if (path / "meta.json").is_file():
@@ -96,6 +103,9 @@ def find_trained(name: str) -> Path:
             raise UnknownNameError(f"The run {path} has saved no checkpoint yet; wait for its first one.")
         if seeds := sorted(path.glob("seed-*/checkpoints")):
             raise UnknownNameError(f"{path} is a group of runs, one per seed; name one of them, such as {seeds[0].parent}.")
+        if (path / PLAYERS).is_dir():
+            first = next(iter(_players_in(path / PLAYERS)), "NAME")
+            raise UnknownNameError(f"{path} is a league; name one of its players, such as {name}:{first}.")
     runs = [path.name for path in RUNS.iterdir() if path.is_dir()] if RUNS.is_dir() else []
     bots = f" Bots: {', '.join(known_bots())}." if known_bots() else ""
     raise UnknownNameError.near(
@@ -113,6 +123,11 @@ def run_folders(name: str) -> list[Path]:
             return [path]
         if seeds := sorted(file.parent for file in path.glob("seed-*/config.toml")):
             return seeds
+        if learners := sorted(file.parent for file in path.glob("learners/*/config.toml")):
+            raise UnknownNameError(
+                f"{path} is a league; go on with it by `marl-ppo league run --resume {path}`. Each of its learners has a "
+                f"record of its own, such as {learners[0]}."
+            )
     known = [path.name for path in RUNS.iterdir()] if RUNS.is_dir() else []
     raise UnknownNameError.near("run", name, known, otherwise="`marl-ppo run list` lists what there is.")
 
@@ -182,7 +197,11 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
                 f"in {', '.join(sorted(other))}. Was it changed? One from before network.normalize_obs needs it to be 'never'"
             )
         policy.actor.load_state_dict(weights)
-    name = checkpoint.parent.parent.name if checkpoint.parent.name == "checkpoints" else checkpoint.name
+    name = checkpoint.name
+    if checkpoint.parent.name == "checkpoints":
+        name = checkpoint.parent.parent.name
+    elif checkpoint.parent.name == PLAYERS:
+        name = f"{checkpoint.parent.parent.name}:{name}"
     return Player(name=name, policies={agent: policies[p].actor for agent, p in agents.items()}, greedy=greedy)
 
 
@@ -202,6 +221,26 @@ def copy_player(checkpoint: Path, folder: Path) -> None:
     meta["sha256"] = {path: digest for path, digest in meta["sha256"].items() if path in weights}
     (folder / "meta.json").write_text(json.dumps(meta, indent=2))
     save_config(trained_config(checkpoint), folder / "config.toml")
+
+
+def _kept_by_a_league(name: str) -> Path | None:
+    league, separator, player = name.rpartition(":")
+    if not separator:
+        return None
+    for folder in (Path(league) / PLAYERS, RUNS / league / PLAYERS):
+        if (folder / player / "meta.json").is_file():
+            return folder / player
+        if folder.is_dir():
+            kept = _players_in(folder)
+            raise UnknownNameError.near(
+                f"player of the league {league}", player, kept, otherwise=f"It has kept {', '.join(kept) or 'nobody yet'}."
+            )
+    return None
+
+
+def _players_in(folder: Path) -> list[str]:
+    """Those that are whole."""
+    return sorted(file.parent.name for file in folder.glob("[!.]*/meta.json"))
 
 
 def _agents_of(spec: WorldSpec) -> dict[str, str]:

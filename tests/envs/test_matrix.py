@@ -161,7 +161,7 @@ def test_the_tree_of_a_world_is_found_by_its_name() -> None:
 
 
 def test_a_world_without_a_tree_is_told_which_ones_have_one() -> None:
-    with pytest.raises(ConfigError, match=r"world 'spread' has no game tree; these have one: kuhn, rps, weighted_rps"):
+    with pytest.raises(ConfigError, match=r"world 'spread' has no game tree; these have one: kuhn, leduc, rps, weighted_rps"):
         root_of("spread")
     with pytest.raises(UnknownNameError, match=r"'kun'. Did you mean 'kuhn'\?"):
         root_of("kun")

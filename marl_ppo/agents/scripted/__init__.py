@@ -121,3 +121,6 @@ for _world, _group, _script in (
 register_script("soccer", "players", f"{__name__}.soccer:Hard")
 for _name in ("easy", "medium", "hard"):
     register_script("soccer", "players", f"{__name__}.soccer:{_name.capitalize()}", name=_name)
+
+for _name in ("nearest", "numbered"):
+    register_script("spread", "agents", f"{__name__}.particle:{_name.capitalize()}", name=_name)

@@ -54,6 +54,25 @@ class Spread(Particle):
         return move(self._space, feasible(self._space, steer(offset, velocity))), turn.memory
 
 
+class Nearest(Spread):
+    """Goes to the landmark nearest to itself, whoever else does."""
+
+    def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
+        velocity, _, landmarks, _ = turn.obs.split([2, 2, 2 * self._peers, 4 * self._peers - 4], dim=-1)
+        places = pairs(landmarks)
+        nearest = pick(places, places.square().sum(-1).argmin(-1))
+        return move(self._space, feasible(self._space, steer(nearest, velocity))), turn.memory
+
+
+class Numbered(Spread):
+    """Goes to the landmark that has the number of its agent."""
+
+    def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
+        velocity, _, landmarks, _ = turn.obs.split([2, 2, 2 * self._peers, 4 * self._peers - 4], dim=-1)
+        own = pick(pairs(landmarks), turn.agent_index)
+        return move(self._space, feasible(self._space, steer(own, velocity))), turn.memory
+
+
 class Speaker(Particle):
     """Says the number of the target's colour."""
 

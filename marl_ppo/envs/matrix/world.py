@@ -1,7 +1,7 @@
 """Matrix games in one round or several: both players move at once, and then see what the other did.
 
 obs    [1, or the seat one-hot where the game looks different from the two | each past round: own move, the other's]
-state  [each round: move of player_0, move of player_1]
+state  [share of rounds to come | each round: move of player_0, move of player_1]
 
 With one round obs is a constant. Moves that have not been made are zeros. `tree.py` says the same as a game tree.
 """
@@ -49,7 +49,7 @@ class Matrix(World):
             groups=(group,),
             teams=("player_0", "player_1") if game.zero_sum else ("players",),
             max_steps=rounds,
-            state_size=rounds * 2 * choices,
+            state_size=1 + rounds * 2 * choices,
             zero_sum=game.zero_sum,
             metrics=_competitive_metrics(game) if game.zero_sum else _cooperative_metrics(game),
             capabilities=frozenset({"snapshot", "resimulate", "scene", "state", "outcomes"}),
@@ -62,7 +62,7 @@ class Matrix(World):
     def _reset(self, where: Array) -> None:
         self._moves[where] = NO_MOVE
         self._played[where] = 0
-        write(self.outputs, where, {"alive.0": True, "acting.0": True, "obs.0.vector": self._obs()})
+        write(self.outputs, where, {"alive.0": True, "acting.0": True, "obs.0.vector": self._obs(), "state": self._state()})
 
     def _step(self, actions: Sequence[Array]) -> None:
         self._refuse_outside(actions, [True])
@@ -80,7 +80,7 @@ class Matrix(World):
             "terminations.0": ended[:, None],
             "ended": ended,
             "obs.0.vector": self._obs() * ~ended[:, None, None],
-            "state": self._told(self._rounds).reshape(self.num_envs, -1),
+            "state": self._state(),
         }
         everywhere = np.ones(self.num_envs, bool)
         write(self.outputs, everywhere, results | {f"metrics.{name}": value for name, value in self._metrics().items()})
@@ -95,6 +95,10 @@ class Matrix(World):
         told = self._told(self._rounds - 1)
         views = np.stack([told, told[:, :, ::-1]], axis=1).reshape(self.num_envs, 2, -1)
         return np.concatenate([np.broadcast_to(self._seat, (self.num_envs, *self._seat.shape)), views], axis=2)
+
+    def _state(self) -> Array:
+        to_come = (1.0 - self._played / self._rounds).astype(np.float32)
+        return np.concatenate([to_come[:, None], self._told(self._rounds).reshape(self.num_envs, -1)], axis=1)
 
     def _paid(self) -> Array:
         """What each round has paid player_0, 0 for those to come: float64 [N, rounds]."""
