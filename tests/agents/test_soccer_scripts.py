@@ -110,16 +110,16 @@ def test_the_script_without_a_name_is_the_strongest() -> None:
 
 
 def test_an_unknown_script_is_refused_with_those_that_there_are() -> None:
-    soccer, spread = make_world("soccer").spec, make_world("spread").spec
+    soccer, kuhn = make_world("soccer").spec, make_world("kuhn").spec
 
     with pytest.raises(
         UnknownNameError, match=r"'scripted:harder'.*`scripted`, `scripted:easy`, `scripted:medium`, `scripted:hard`"
     ):
         find_player("scripted:harder", soccer)
     with pytest.raises(UnknownNameError, match=r"'scripted:easy'.*It has `scripted`\."):
-        find_player("scripted:easy", spread)
+        find_player("scripted:easy", kuhn)
     with pytest.raises(UnknownNameError, match=r"world with scripted players is called 'bees'"):
-        scripted_policy("bees", spread.groups[0], spread, "easy")
+        scripted_policy("bees", kuhn.groups[0], kuhn, "easy")
 
 
 def test_a_name_is_given_once() -> None:

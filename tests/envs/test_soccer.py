@@ -23,11 +23,11 @@ def seeds(count: int, first: int = 0) -> np.ndarray:
     return np.arange(first, first + count, dtype=np.uint64)
 
 
-def soccer(num_envs: int = 1, *, shaping: float = 0.0, scatter: float = 0.0, **config: Any) -> Soccer:
+def soccer(num_envs: int = 1, *, shaping: float = 0.0, **config: Any) -> Soccer:
     """Kicked off."""
     world = make_world("soccer", num_envs=num_envs, **config)
     assert isinstance(world, Soccer)
-    world.reset(seeds(num_envs), params={"shaping": shaping, "scatter": scatter})
+    world.reset(seeds(num_envs), params={"shaping": shaping})
     return world
 
 
@@ -161,19 +161,6 @@ def test_a_ball_that_nobody_touches_for_three_seconds_is_kicked_off_again() -> N
     assert world.pitch.goals.sum() == 0
     step(world)
     assert world.outputs.rewards[0][0, 0] == pytest.approx(world._promise[0] - promised, abs=1e-6)
-
-
-def test_scattered_kickoffs_come_as_often_as_asked_for_and_find_everything_anywhere() -> None:
-    """Uniform over 85 % of the pitch each way, of mean 0 and deviation 0.85 / sqrt(3): both sides have the same chances."""
-    world = soccer(4000, scatter=0.25, team_size=1)
-    scattered = world.pitch.ball.any(axis=1)
-    everything = np.concatenate([world.pitch.position, world.pitch.ball[:, None]], axis=1)[scattered] / np.array(world.size)
-
-    assert scattered.mean() == pytest.approx(0.25, abs=0.03)
-    assert abs(everything).max() < 0.85
-    np.testing.assert_allclose(everything.mean(axis=0), 0.0, atol=4 * 0.5 / math.sqrt(1000))
-    np.testing.assert_allclose(everything.std(axis=0), 0.85 / math.sqrt(3), atol=0.03)
-    np.testing.assert_allclose(np.corrcoef(everything.reshape(len(everything), 6).T), np.eye(6), atol=0.13)
 
 
 # Bodies

@@ -50,10 +50,8 @@ FORMATION = ((-0.4, 0.0), (-0.75, 0.0), (-0.5, 0.5), (-0.5, -0.5), (-0.3, 0.4))
 """where each player of a team lines up, in half lengths and half widths of the pitch, in its own frame"""
 JITTER = 0.12
 """how far from there chance puts it, in x and y"""
-SCATTERED = 0.85
-"""part of the pitch on which players and ball are anywhere after a scattered kickoff"""
 DROP_SPEED_X, DROP_SPEED_Y = 0.3, 0.6
-"""the ball is dropped and rolls off at random, at most this fast; or equal players would stand in each other's
+"""the ball is dropped in the middle and rolls off at random, at most this fast; or equal players would stand in each other's
 way for ever"""
 
 _X, _Y = 0, 1
@@ -130,8 +128,8 @@ def empty_pitch(num_envs: int, num_players: int) -> Pitch:
 
 
 @njit(cache=True, nogil=True)
-def start(where: Array, seeds: Array, scatter: Array, size: Size, pitch: Pitch) -> None:
-    """Start a match in the copies `where`; scatter [N] is how often a kickoff is a scattered one."""
+def start(where: Array, seeds: Array, size: Size, pitch: Pitch) -> None:
+    """Start a match in the copies `where`."""
     for n in range(where.shape[0]):
         if where[n]:
             pitch.goals[n] = 0
@@ -142,15 +140,15 @@ def start(where: Array, seeds: Array, scatter: Array, size: Size, pitch: Pitch) 
             pitch.tick[n] = 0
             for a in range(pitch.kicked.shape[1]):
                 pitch.kicked[n, a] = False
-            _kick_off(pitch, seeds[n], scatter[n], size, n)
+            _kick_off(pitch, seeds[n], size, n)
 
 
 @njit(cache=True, nogil=True)
-def kick_off_again(ended: Array, seeds: Array, scatter: Array, size: Size, pitch: Pitch) -> None:
+def kick_off_again(ended: Array, seeds: Array, size: Size, pitch: Pitch) -> None:
     """Line up again where the match goes on after a goal, or with a ball that nobody has touched for long."""
     for n in range(ended.shape[0]):
         if (pitch.scored[n] != 0 or pitch.idle[n] >= IDLE_TICKS) and not ended[n]:
-            _kick_off(pitch, seeds[n], scatter[n], size, n)
+            _kick_off(pitch, seeds[n], size, n)
 
 
 @njit(cache=True, nogil=True)
@@ -187,40 +185,26 @@ def advance(pitch: Pitch, push: Array, kick: Array, size: Size, max_steps: int, 
 
 
 @njit(cache=True, nogil=True)
-def _kick_off(pitch: Pitch, seed: np.uint64, scatter: float, size: Size, n: int) -> None:
-    """Line up, orange's places being blue's after half a turn; or, in a scattered kickoff, be anywhere, and so the ball.
-
-    The k-th kickoff of a match has numbers of its own.
-    """
-    position, ball, ball_velocity = pitch.position, pitch.ball, pitch.ball_velocity
-    num_players = position.shape[1]
-    team_size = num_players // 2
-    chance = pitch.kickoffs[n] * (2 * num_players + 5)
+def _kick_off(pitch: Pitch, seed: np.uint64, size: Size, n: int) -> None:
+    """Line up; orange's places are blue's after half a turn. The k-th kickoff of a match has numbers of its own."""
+    position = pitch.position
+    team_size = position.shape[1] // 2
+    chance = pitch.kickoffs[n] * (2 * team_size + 2)
     pitch.kickoffs[n] += 1
-    scattered = uniform(seed, np.uint64(chance)) < scatter
+    for i in range(team_size):
+        column, row = FORMATION[i]
+        x = column * size.half_length + JITTER * _either_way(seed, chance)
+        y = row * size.half_width + JITTER * _either_way(seed, chance + 1)
+        position[n, i, _X], position[n, i, _Y] = x, y
+        position[n, team_size + i, _X], position[n, team_size + i, _Y] = -x, -y
+        chance += 2
     pitch.velocity[n] = 0.0
-    ball_velocity[n, _X] = DROP_SPEED_X * _either_way(seed, chance + 1)
-    ball_velocity[n, _Y] = DROP_SPEED_Y * _either_way(seed, chance + 2)
-    chance += 3
-    ball[n] = 0.0
-    if scattered:
-        for a in range(num_players):
-            position[n, a, _X] = SCATTERED * size.half_length * _either_way(seed, chance)
-            position[n, a, _Y] = SCATTERED * size.half_width * _either_way(seed, chance + 1)
-            chance += 2
-        ball[n, _X] = SCATTERED * size.half_length * _either_way(seed, chance)
-        ball[n, _Y] = SCATTERED * size.half_width * _either_way(seed, chance + 1)
-    else:
-        for i in range(team_size):
-            column, row = FORMATION[i]
-            x = column * size.half_length + JITTER * _either_way(seed, chance)
-            y = row * size.half_width + JITTER * _either_way(seed, chance + 1)
-            position[n, i, _X], position[n, i, _Y] = x, y
-            position[n, team_size + i, _X], position[n, team_size + i, _Y] = -x, -y
-            chance += 2
+    pitch.ball[n] = 0.0
+    pitch.ball_velocity[n, _X] = DROP_SPEED_X * _either_way(seed, chance)
+    pitch.ball_velocity[n, _Y] = DROP_SPEED_Y * _either_way(seed, chance + 1)
     pitch.owner[n] = NOBODY
+    pitch.touched_at[n] = 0.0
     pitch.idle[n] = 0
-    pitch.touched_at[n] = ball[n]
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -344,7 +328,7 @@ def _shift(shifts: Array, body: int, side: int, dx: float, dy: float, part: floa
 def _walls(position: Array, velocity: Array, ball: Array, ball_velocity: Array, size: Size, n: int) -> int:
     """Keep the ball on the pitch and players about it.
 
-    Returns 1 if the ball touches the line of the goal that blue shoots at, -1 if of the other, else 0.
+    Returns 1 if the ball touches the line of blue's goal to shoot at, -1 the other, else 0.
     """
     for a in range(position.shape[1]):
         for d in range(2):

@@ -73,12 +73,6 @@ class Soccer(World):
                     low=0.0,
                     high=10.0,
                 ),
-                "scatter": Param(
-                    description="how often a kickoff finds players and ball anywhere on the pitch, for variety in training",
-                    default=0.0,
-                    low=0.0,
-                    high=1.0,
-                ),
             },
             capabilities=frozenset({"snapshot", "resimulate", "scene", "state", "outcomes"}),
             config={"team_size": team_size, "action": action, "max_steps": max_steps, "goals_to_win": goals_to_win},
@@ -99,7 +93,7 @@ class Soccer(World):
         return draw(rules.Pitch(*(array[copy] for array in self.pitch)), self.size, self._max_steps)
 
     def _reset(self, where: Array) -> None:
-        rules.start(where, self.seeds, self.params[:, 1], self.size, self.pitch)
+        rules.start(where, self.seeds, self.size, self.pitch)
         reward.look_again(where, self.pitch, self.size, self._promise)
         self._ended[where] = False
         self._observe(where)
@@ -120,7 +114,7 @@ class Soccer(World):
         rules.advance(pitch, self._push, self._kick, size, self._max_steps, self._goals_to_win, self._ended)
         reward.pay(pitch, size, self.params[:, 0], self._promise, out.rewards[0])
         reward.tell_scores(pitch, out.outcomes, *(out.metrics[name] for name in METRICS))
-        rules.kick_off_again(self._ended, self.seeds, self.params[:, 1], size, pitch)
+        rules.kick_off_again(self._ended, self.seeds, size, pitch)
         reward.look_again(pitch.scored != 0, pitch, size, self._promise)
         self._observe(self._everywhere)
         # The time limit is part of the game, which tells the time left: it terminates and does not truncate.
