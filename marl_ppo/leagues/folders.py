@@ -106,8 +106,10 @@ def _leagues() -> list[Path]:
 
 def _written(league: Path) -> float:
     """When its last turn was saved."""
-    # What is written lies in the log beside the file until somebody has time to move it.
-    return max(file.stat().st_mtime for file in league.glob(f"{FILE}*") if not file.name.endswith("-shm"))
+    # What is written lies in a log beside the file until somebody has time to move it. Readers make one too, but an empty one.
+    log = league / f"{FILE}-wal"
+    logged = log.stat() if log.is_file() else None
+    return max((league / FILE).stat().st_mtime, logged.st_mtime if logged and logged.st_size else 0.0)
 
 
 def _without_settings(learner: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`marl-ppo league`: populations trained by self-play, and what is told of them."""
 
 import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from marl_ppo.cli.main import main
+from marl_ppo.leagues.folders import newest_player
 from marl_ppo.leagues.league import LOCK
 from marl_ppo.leagues.standings import read_standings
 from marl_ppo.leagues.store import Store
@@ -186,7 +188,7 @@ def test_two_processes_cannot_run_one_league_and_no_guest_comes_in_meanwhile(mar
 
 @pytest.mark.usefixtures("here")
 def test_standings_are_those_of_the_league_played_last_unless_one_is_named(marl_ppo: Any) -> None:
-    newest, named = marl_ppo("league", "standings"), marl_ppo("league", "standings", "runs/together")
+    named, newest = marl_ppo("league", "standings", "runs/together"), marl_ppo("league", "standings")
 
     assert newest.lines[0].startswith("kuhn, turn 5: 2,560 steps")
     assert named.lines[0].startswith("levers, turn 2: 512 steps")
@@ -294,7 +296,6 @@ def test_what_was_left_of_a_guest_whose_entry_never_ended_is_written_anew(marl_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("add tiny tiny:main-0", "'tiny:main-0'"),
         ("add tiny tiny:main-0 --name ../../out", "a guest's name must be letters, digits and any of _ . + -, without folders"),
         ("add tiny tiny:main-0 --name random", "a guest's name must be letters"),
         ("add tiny tiny:main-0 --name main-1", "'main-1' is in the league already; give the guest another name"),
@@ -302,7 +303,7 @@ def test_what_was_left_of_a_guest_whose_entry_never_ended_is_written_anew(marl_p
         ("add tiny scripted", "'scripted' is no bot but made by the world; name it among the `anchors`"),
         ("add tiny tag-chasers", "cannot play 'kuhn'"),
         ("add tiny", "name a league and a bot: marl-ppo league add LEAGUE BOT"),
-    ][1:],
+    ],
 )
 def test_a_guest_that_has_no_place_is_refused(marl_ppo: Any, copied: Path, folder: Path, arguments: str, message: str) -> None:
     before = sorted(path.name for path in (copied / "players").iterdir())
@@ -390,6 +391,18 @@ def test_a_leagues_players_can_be_measured_matched_and_watched(marl_ppo: Any, he
     assert marl_ppo("watch", "tiny:main-0", "--against", "tiny", "--seconds", "0.1", "--out", str(here / "a.gif")).code == 0
 
 
+def test_what_was_trained_last_is_played_where_nobody_is_named(marl_ppo: Any, copied: Path, small: tuple[str, ...]) -> None:
+    """A run or a league, whichever was written last; looking at a league writes nothing."""
+    marl_ppo("train", "bandit", "--name", "late", *small)
+    marl_ppo("league", "standings", "tiny")
+    assert newest_player() == "runs/late"
+
+    written = Path("runs/late/checkpoints").glob("*/meta.json")
+    later = max(file.stat().st_mtime for file in written) + 10
+    os.utime(copied / "league.sqlite", (later, later))
+    assert newest_player() == f"runs/tiny:{_standings(copied).top}"
+
+
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("player", "message"),
@@ -406,13 +419,10 @@ def test_a_player_that_a_league_does_not_have_is_not_found(marl_ppo: Any, player
 def test_runs_are_listed_with_leagues_and_a_league_is_not_taken_for_a_run(marl_ppo: Any) -> None:
     listed = marl_ppo("run", "list")
 
-    assert (
-        listed.lines
-        == [
-            "league tiny: kuhn, turn 5, 10 members; marl-ppo league standings tiny",
-            "league together: levers, turn 2, 3 members; marl-ppo league standings together",
-        ][::1]
-    )
+    assert listed.lines == [
+        "league tiny: kuhn, turn 5, 10 members; marl-ppo league standings tiny",
+        "league together: levers, turn 2, 3 members; marl-ppo league standings together",
+    ]
     for command in (("run", "plot", "tiny"), ("train", "--resume", "tiny")):
         assert "runs/tiny is a league; go on with it by `marl-ppo league run --resume runs/tiny`" in marl_ppo(*command).err
 

@@ -45,6 +45,19 @@ def test_what_was_kept_never_changes_and_is_never_overwritten(played: League) ->
     assert len(set(names)) == len(names)
 
 
+def test_a_league_that_was_killed_before_it_had_begun_begins_when_it_is_resumed(tmp_path: Path) -> None:
+    recipe = recipe_from(RECIPE, source="the test")
+    facts = {"teams": 2, "world": "kuhn", "version": 1, "config": {}, "recipe": recipe.as_dict()}
+    (tmp_path / "league").mkdir()
+    Store.create(tmp_path / "league", facts).close()
+    with League.resume(tmp_path / "league") as league:
+        names = [row.name for row in league.store.players()]
+        league.play_turn()
+
+        assert names[-1] == "rover-0"
+        assert league.turn == 1
+
+
 def test_weights_that_were_tampered_with_are_refused(tmp_path: Path) -> None:
     with League.create(recipe_from(RECIPE, source="the test"), tmp_path / "league") as league:
         file = next((league.folder / "players" / "main-0").glob("policies/*/weights.safetensors"))
