@@ -38,6 +38,7 @@ from marl_ppo.leagues.scheduling import choose_fixtures
 from marl_ppo.leagues.store import CountRow, EventRow, MatchRow, PlayerRow, RatingRow, Store
 from marl_ppo.leagues.title import TITLE_GAMES, Title
 from marl_ppo.play.seating import Player
+from marl_ppo.training.lineups import copies_for
 from marl_ppo.training.trainer import Progress
 
 LADDER_COPIES = 256
@@ -441,7 +442,8 @@ class League:
 
 def _make_world(recipe: Recipe) -> World:
     config = recipe.train_config(recipe.learners[0])
-    world = make_world(config.world, num_envs=LADDER_COPIES, **config.world_config)
+    copies = copies_for(config.world, LADDER_COPIES)
+    world = make_world(config.world, num_envs=copies, **config.world_config)
     parts_of(world.spec)  # refuses worlds of more teams than two
     return world
 
