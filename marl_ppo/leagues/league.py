@@ -22,22 +22,19 @@ import numpy as np
 
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
-from marl_ppo.envs.world import Array, World
+from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
-from marl_ppo.leagues import meta_solvers
 from marl_ppo.leagues.counts import DecayedCounts
-from marl_ppo.leagues.exact import ExactGame
-from marl_ppo.leagues.ladder import Fixture, Played, can_meet, parts_of, play_fixtures
-from marl_ppo.leagues.learner import Learner, Turn, part_in_words
+from marl_ppo.leagues.ladder import parts_of
+from marl_ppo.leagues.learner import Learner, Turn
 from marl_ppo.leagues.matchmakers import Distribution, Opponent, View
 from marl_ppo.leagues.members import Members, anchors_of
 from marl_ppo.leagues.payoffs import Payoffs
-from marl_ppo.leagues.ratings import Rating, Ratings
+from marl_ppo.leagues.rankings import Rankings
 from marl_ppo.leagues.recipe import Recipe, recipe_from
-from marl_ppo.leagues.scheduling import choose_fixtures
 from marl_ppo.leagues.store import CountRow, EventRow, MatchRow, PlayerRow, RatingRow, Store
-from marl_ppo.leagues.title import TITLE_GAMES, Title
 from marl_ppo.play.seating import Player
+from marl_ppo.training.lineups import copies_for
 from marl_ppo.training.trainer import Progress
 
 LADDER_COPIES = 256
@@ -88,6 +85,7 @@ class _News:
 
     players: list[PlayerRow] = field(default_factory=list)
     matches: list[MatchRow] = field(default_factory=list)
+    ratings: list[RatingRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
 
 
@@ -102,11 +100,9 @@ class League:
             config.name: Learner(recipe, config, world.spec, folder / "learners" / config.name) for config in recipe.learners
         }
         self.counts = DecayedCounts()
-        self.ratings = Ratings()
+        self.rankings = Rankings(world, self.members, seed=recipe.seed, alpha=recipe.promotion_alpha)
         self._executor = ThreadPoolExecutor(recipe.threads) if recipe.threads > 1 else None
         self._together = len(world.spec.teams) == 1
-        self.exact = ExactGame.of(world.spec)
-        """where the game has a tree: exact pay-offs, which matchmaking then uses"""
         self.turn = 0
         self.chances: dict[str, Distribution] = {}
         """learner → whom it meets in this turn, and how likely"""
@@ -210,7 +206,7 @@ class League:
     def payoffs(self) -> Payoffs:
         """Of all members, in the order in which they joined."""
         names = [row.name for row in self._players.values() if row.kind != "learner"]
-        return Payoffs.of(names, list(self._matches.values()), together=self._together)
+        return self.rankings.payoffs(names)
 
     def close(self) -> None:
         """End threads, worlds and files."""
@@ -230,15 +226,14 @@ class League:
     def _begin(self) -> None:
         """Turn 0: the anchors, and every learner as it was born."""
         self._players: dict[str, PlayerRow] = {}
-        self._matches: dict[tuple[str, str, str], MatchRow] = {}
         self._kept_at = dict.fromkeys(self.learners, 0)
         self._kept = dict.fromkeys(self.learners, 0)
-        self._title = Title(alpha=self.recipe.promotion_alpha)
         news = _News()
         for name in anchors_of(self.recipe.anchors, self.spec):
-            news.players.append(_row(name, "anchor", teams=self.spec.teams))
+            news.players.append(PlayerRow(name=name, kind="anchor", teams=self.spec.teams))
         for name, learner in self.learners.items():
-            news.players.append(_row(name, "learner", learner=name, role=learner.config.matchmaker, teams=self._teams(learner)))
+            role, teams = learner.config.matchmaker, self._teams(learner)
+            news.players.append(PlayerRow(name=name, kind="learner", teams=teams, learner=name, role=role))
         self._enter(news.players)
         for learner in self.learners.values():
             self._freeze(learner, 0, "start", news)
@@ -250,12 +245,10 @@ class League:
         self._players = {}
         self._enter(self.store.players())
         self.members.remove_strangers(self._players)
-        self._matches = {(m.first, m.second, m.side): m for m in self.store.matches("ladder")}
         self.turn = self.store.turn()
         self._kept_at, self._kept = state["kept_at"], state["kept"]
-        self._title = Title.load(state["title"])
+        self.rankings.restore(self.store, state["title"])
         self.counts.load(self.store.counts())
-        self.ratings = Ratings.load({r.player: r.as_rating() for r in self.store.ratings()})
         for name, learner in self.learners.items():
             if name in state["checkpoints"]:
                 learner.restore(state["checkpoints"][name], self._load)
@@ -264,9 +257,8 @@ class League:
     def _match(self, turn: int) -> None:
         """Decide from what the last turn left whom each learner meets in this one."""
         self._live = {name: learner.frozen_copy() for name, learner in self.learners.items()}
-        payoffs = self.payoffs()
         for place, (name, learner) in enumerate(self.learners.items()):
-            chances = learner.matchmaker.distribution(self._view(learner, payoffs))
+            chances = learner.matchmaker.distribution(self._view(learner))
             learner.prepare(chances, _uniform(self.recipe.seed, place, turn), self._load)
             self.chances[name] = chances
 
@@ -280,14 +272,13 @@ class League:
 
     def _digest(self, name: str, did: Turn, news: _News) -> None:
         for (opponent, part), scores in did.scores.items():
-            news.matches.append(_match_row("training", name, opponent, part, np.array(scores)))
+            news.matches.append(MatchRow.of("training", name, opponent, part, np.array(scores)))
             if opponent != name and not self._together:
                 self.counts.add(name, opponent, scores)
 
     def _keep(self, learner: Learner, turn: int, news: _News) -> None:
         """Freeze a learner that is ready, and only then let it begin anew."""
-        view = self._view(learner, self.payoffs())
-        trigger = learner.matchmaker.trigger(view)
+        trigger = learner.matchmaker.trigger(self._view(learner))
         if trigger is None and learner.trainer.finished and learner.trainer.steps > self._kept_at[learner.name]:
             trigger = "timeout"
         if trigger is None:
@@ -302,9 +293,9 @@ class League:
     def _freeze(self, learner: Learner, turn: int, trigger: str, news: _News) -> None:
         name = f"{learner.name}-{self._kept[learner.name]}"
         digest = self.members.freeze(name, learner.weights(), learner.train_config)
-        row = _row(
-            name,
-            "frozen",
+        row = PlayerRow(
+            name=name,
+            kind="frozen",
             learner=learner.name,
             role=learner.config.matchmaker,
             teams=self._teams(learner),
@@ -318,46 +309,18 @@ class League:
         self._enter([row])
         news.players.append(row)
         if learner.config.matchmaker not in EXPLOITERS:
-            self._title.challenge(name)
+            self.rankings.title.challenge(name)
         news.events.append(EventRow(kind="joined", player=name, text=f"kept after {learner.trainer.steps:,} steps ({trigger})"))
 
     def _play_ladder(self, turn: int, news: _News, listener: LeagueListener) -> int:
-        names = [row.name for row in self._players.values() if row.kind != "learner"]
+        agents = {row.name: self._agents(row) for row in self._players.values() if row.kind != "learner"}
+        played = self.rankings.play(agents, games=self.recipe.ladder_games, turn=turn, on_progress=listener.on_ladder)
+        news.matches += played.matches
+        news.events += played.events
+        news.ratings += played.ratings
+        return played.games
 
-        def can_meet(i: int, j: int) -> bool:
-            return self._pair_can_meet(names[i], names[j])
-
-        fixtures = choose_fixtures(self.payoffs(), can_meet, self.recipe.ladder_games, self._together)
-        if not self._together and (match := self._title.match()) and self._pair_can_meet(*match):
-            fixtures.append(Fixture(*match, TITLE_GAMES))
-        if not fixtures:
-            return 0
-        loaded = self.members.load(name for f in fixtures for name in (f.first, f.second))
-        played = play_fixtures(
-            self._world, fixtures, loaded, seed=self.recipe.seed, number=turn, on_progress=listener.on_ladder
-        )
-        for result in played:
-            self._rate(result, news)
-            if result.fixture.games == TITLE_GAMES and (told := self._title.take(result)):
-                news.events.append(
-                    EventRow(kind="promoted" if told.won else "kept out", player=told.challenger, text=told.text)
-                )
-        return sum(len(result.scores) for result in played)
-
-    def _rate(self, played: Played, news: _News) -> None:
-        first, second, _ = played.fixture
-        parts = parts_of(self.spec)
-        for part in np.unique(played.parts):
-            scores = played.scores[played.parts == part]
-            row = _match_row("ladder", first, second, part_in_words(self.spec, parts[part]), scores)
-            news.matches.append(row)
-            key = (row.first, row.second, row.side)
-            self._matches[key] = row if key not in self._matches else _sum(self._matches[key], row)
-        if not self._together and first != second:
-            for score in played.scores:
-                self.ratings.rate(first, second, float(score))
-
-    def _view(self, learner: Learner, payoffs: Payoffs) -> View:
+    def _view(self, learner: Learner) -> View:
         rows = [
             row
             for row in self._players.values()
@@ -366,27 +329,19 @@ class League:
             and learner.can_meet(self._agents(row))
         ]
         met = [self.counts[learner.name, row.name] for row in rows]
-        place = {name: number for number, name in enumerate(payoffs.names)}
-        frozen = [place[row.name] for row in rows if row.kind != "learner"]
+        frozen = [row.name for row in rows if row.kind != "learner"]
         return View(
             learner=learner.name,
             plays_everything=learner.plays_everything,
             opponents=[Opponent(name=row.name, learner=row.learner, role=row.role, live=row.kind == "learner") for row in rows],
             win_rates=np.array([count.win_rate for count in met]),
             trusted=np.array([count.games >= self.recipe.trusted_games for count in met], bool),
-            payoffs=self._meta_game([payoffs.names[f] for f in frozen], payoffs.means[np.ix_(frozen, frozen)]),
+            meta_game=lambda: self.rankings.meta_game(frozen),
             steps=learner.trainer.steps - self._kept_at[learner.name],
             snapshot_steps=self.recipe.snapshot_steps,
             snapshot_timeout=self.recipe.snapshot_timeout,
             beats=self.recipe.beats,
         )
-
-    def _meta_game(self, names: list[str], means: Array) -> Array:
-        """What each of some members gets against each: exact where the game has a tree, else of the ladder so far."""
-        if self.exact is not None:
-            self.exact.learn(self.members.load(name for name in names if not self.exact.knows(name)))
-            return self.exact.payoffs(names)
-        return np.nan_to_num(means) if self._together else meta_solvers.payoffs_of(means)
 
     def _load(self, names: Iterable[str]) -> dict[str, Player]:
         wanted = list(names)
@@ -404,9 +359,6 @@ class League:
             agent for group in self.spec.groups for agent, t in zip(group.agents, group.team, strict=True) if t in numbers
         )
 
-    def _pair_can_meet(self, first: str, second: str) -> bool:
-        return bool(can_meet(self.spec, self._agents(self._players[first]), self._agents(self._players[second])))
-
     def _teams(self, learner: Learner) -> tuple[str, ...]:
         return learner.config.plays or self.spec.teams
 
@@ -420,16 +372,15 @@ class League:
             "kept_at": self._kept_at,
             "kept": self._kept,
             "steps": {name: learner.trainer.steps for name, learner in self.learners.items()},
-            "title": self._title.state(),
+            "title": self.rankings.title.state(),
         }
-        rated = {name for match in news.matches if match.source == "ladder" for name in (match.first, match.second)}
         met = {(match.first, match.second) for match in news.matches if match.source == "training"}
         self.store.commit_turn(
             turn,
             state,
             players=news.players,
             matches=news.matches,
-            ratings=[_rating_row(name, self.ratings[name]) for name in sorted(rated)] if not self._together else [],
+            ratings=news.ratings,
             counts=[CountRow(learner=a, player=b, count=self.counts[a, b]) for a, b in sorted(met) if self.counts[a, b].games],
             forgotten=[event.player for event in news.events if event.kind == "reset"],
             events=news.events,
@@ -441,38 +392,11 @@ class League:
 
 def _make_world(recipe: Recipe) -> World:
     config = recipe.train_config(recipe.learners[0])
-    world = make_world(config.world, num_envs=LADDER_COPIES, **config.world_config)
+    copies = copies_for(config.world, LADDER_COPIES)
+    world = make_world(config.world, num_envs=copies, **config.world_config)
     parts_of(world.spec)  # refuses worlds of more teams than two
     return world
 
 
 def _uniform(seed: int, place: int, turn: int) -> float:
     return float(stream(seed, "lineup", place, turn) >> np.uint64(11)) * 2.0**-53
-
-
-def _row(name: str, kind: Any, **others: Any) -> PlayerRow:
-    usual: dict[str, Any] = {"learner": "", "role": "", "turn": 0, "steps": 0, "trigger": "", "hash": ""}
-    return PlayerRow(name=name, kind=kind, **{**usual, **others})
-
-
-def _match_row(source: Any, first: str, second: str, side: str, scores: Array) -> MatchRow:
-    return MatchRow(
-        source=source,
-        first=first,
-        second=second,
-        side=side,
-        games=len(scores),
-        wins=int((scores == 1).sum()),
-        draws=int((scores == 0.5).sum()),
-        total=float(scores.sum()),
-        squares=float(scores @ scores),
-    )
-
-
-def _sum(one: MatchRow, other: MatchRow) -> MatchRow:
-    counts = {name: getattr(one, name) + getattr(other, name) for name in ("games", "wins", "draws", "total", "squares")}
-    return MatchRow(source=one.source, first=one.first, second=one.second, side=one.side, **counts)
-
-
-def _rating_row(name: str, rating: Rating) -> RatingRow:
-    return RatingRow(player=name, mu=rating.mu, sigma=rating.sigma, elo=rating.elo, games=rating.games)

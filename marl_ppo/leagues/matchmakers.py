@@ -7,7 +7,7 @@ The roles main, main_exploiter and league_exploiter are AlphaStar's (Vinyals et 
 random opponent's branches turned into one distribution.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Any, Literal, Protocol
 
@@ -51,8 +51,8 @@ class View:
     """[opponents]: of the learner, lately; ½ where they never met"""
     trusted: Array
     """bool [opponents]: enough games for the win rate to decide anything"""
-    payoffs: Array
-    """[frozen, frozen] of the opponents that are frozen: what each row wins against each column, in [-1, 1]"""
+    meta_game: Callable[[], Array]
+    """tells [frozen, frozen] of the opponents that are frozen: what each gets against each; not for nothing, so on demand"""
     steps: int
     """of the learner since it was kept last"""
     snapshot_steps: int
@@ -214,7 +214,7 @@ class PolicySpaceResponse:
 
     def distribution(self, view: View) -> Distribution:
         places = view.frozen()
-        return view.weighted(places, meta_solvers.solve(self.meta_solver, view.payoffs)) if places else _itself(view)
+        return view.weighted(places, meta_solvers.solve(self.meta_solver, view.meta_game())) if places else _itself(view)
 
     def trigger(self, view: View) -> Trigger | None:
         return "timeout" if view.steps >= view.snapshot_timeout else None

@@ -9,12 +9,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from marl_ppo.envs.world import Array
 from marl_ppo.errors import FileFormatError
 from marl_ppo.leagues.counts import Count
+from marl_ppo.leagues.ratings import Rating
 
 FORMAT_VERSION = 1
 FILE = "league.sqlite"
@@ -54,18 +56,18 @@ class PlayerRow:
 
     name: str
     kind: Kind
-    learner: str
-    """whose weights it had when it was kept; empty for one that never learned here"""
-    role: str
-    """the matchmaker of that learner"""
     teams: tuple[str, ...]
-    turn: int
+    learner: str = ""
+    """whose weights it had when it was kept; empty for one that never learned here"""
+    role: str = ""
+    """the matchmaker of that learner"""
+    turn: int = 0
     """in which it joined"""
-    steps: int
+    steps: int = 0
     """of its learner until then"""
-    trigger: str
+    trigger: str = ""
     """why it was kept: start, skill, timeout"""
-    hash: str
+    hash: str = ""
     """sha256 of its weights; empty for a learner, whose weights change"""
 
 
@@ -86,6 +88,28 @@ class MatchRow:
     squares: float
     """sum of their squares"""
 
+    @classmethod
+    def of(cls, source: Source, first: str, second: str, side: str, scores: Array) -> "MatchRow":
+        """Of the scores [G] of the first one."""
+        wins, draws = int((scores == 1).sum()), int((scores == 0.5).sum())
+        total, squares = float(scores.sum()), float(scores @ scores)
+        return cls(
+            source=source,
+            first=first,
+            second=second,
+            side=side,
+            games=len(scores),
+            wins=wins,
+            draws=draws,
+            total=total,
+            squares=squares,
+        )
+
+    def __add__(self, other: "MatchRow") -> "MatchRow":
+        """More games of the same pairing on the same side."""
+        summed = {name: getattr(self, name) + getattr(other, name) for name in ("games", "wins", "draws", "total", "squares")}
+        return replace(self, **summed)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatingRow:
@@ -96,6 +120,11 @@ class RatingRow:
     sigma: float
     elo: float
     games: int
+
+    @classmethod
+    def of(cls, player: str, rating: Rating) -> "RatingRow":
+        """As it is now."""
+        return cls(player=player, mu=rating.mu, sigma=rating.sigma, elo=rating.elo, games=rating.games)
 
     def as_rating(self) -> dict[str, float]:
         """As `Ratings.load` takes it."""

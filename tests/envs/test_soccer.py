@@ -12,6 +12,7 @@ from marl_ppo.envs.soccer import rules
 from marl_ppo.envs.soccer.observe import BALL, BALL_VELOCITY, IDLE, IN_REACH, OTHERS, PLACE, SCORE, TIME, TO_GOAL
 from marl_ppo.envs.soccer.world import Soccer
 from marl_ppo.errors import ConfigError, WorldError
+from marl_ppo.training.config_file import preset
 
 STAY, AHEAD, KICK = 0, 1, 9
 REACH = rules.PLAYER_RADIUS + rules.BALL_RADIUS + rules.KICK_REACH
@@ -383,7 +384,7 @@ def test_possession_is_the_share_of_the_time_with_the_ball_touched_last() -> Non
 
 def test_obs_is_in_the_players_own_frame() -> None:
     """Half the length of a pitch of two a side is 2 m."""
-    world = laid_out((1.0, 0.5), (0.0, 0.5), (-1.0, 0.0), (1.0, 1.0), (1.0, -1.0), flies=(1.0, 0.0))
+    world = laid_out((1.0, 0.5), (0.0, 0.5), (-1.0, 0.0), (0.8, 1.0), (1.0, -1.0), flies=(1.0, 0.0))
     world.pitch.goals[0] = 1, 0
     world._observe(np.ones(1, bool))
     blue, orange = world.outputs.obs[0]["vector"][0, [0, 2]]
@@ -395,13 +396,21 @@ def test_obs_is_in_the_players_own_frame() -> None:
     assert blue[TO_GOAL : TO_GOAL + 2].tolist() == pytest.approx([1.0 / length, -0.5 / length])
     assert blue[OTHERS : OTHERS + 2].tolist() == [-0.5, -0.25]
     assert blue[SCORE : SCORE + 2].tolist() == [0.5, 0.0]
-    assert orange[PLACE : PLACE + 2].tolist() == [-0.5, -0.5]
-    assert orange[BALL : BALL + 2].tolist() == [0.0, 0.25]
+    assert orange[PLACE : PLACE + 2].tolist() == pytest.approx([-0.4, -0.5])
+    assert orange[BALL : BALL + 2].tolist() == pytest.approx([-0.1, 0.25])
     assert orange[BALL_VELOCITY : BALL_VELOCITY + 2].tolist() == [-1.0, 0.0]
     assert orange[SCORE : SCORE + 2].tolist() == [0.0, 0.5]
 
 
-# Refusals
+# Settings
+
+
+def test_the_preset_anneals_the_shaping() -> None:
+    """At the end of the budget little of it is left."""
+    first, *_, last = preset("soccer").params["shaping"]
+
+    assert set(preset("soccer").params) <= set(make_world("soccer").spec.params)
+    assert 0.0 <= last < first
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def view(opponents: Sequence[Opponent] = PAST, win_rates: Sequence[float] | None
         "opponents": opponents,
         "win_rates": rates,
         "trusted": np.ones(len(opponents), bool),
-        "payoffs": np.zeros((frozen, frozen)),
+        "meta_game": lambda: np.zeros((frozen, frozen)),
         "steps": 0,
         "snapshot_steps": 100,
         "snapshot_timeout": 200,
@@ -102,8 +102,8 @@ def test_a_policy_space_response_meets_the_meta_nash() -> None:
     """Rock, paper and scissors, after which two more rocks change nothing for the meta-game's value."""
     rps = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
 
-    assert distribution("psro", view(PAST[:3], payoffs=rps)) == pytest.approx({one.name: 1 / 3 for one in PAST[:3]})
-    assert distribution("psro", view(PAST[:2], payoffs=rps[:2, :2])) == pytest.approx({"main-1": 1.0})
+    assert distribution("psro", view(PAST[:3], meta_game=lambda: rps)) == pytest.approx({one.name: 1 / 3 for one in PAST[:3]})
+    assert distribution("psro", view(PAST[:2], meta_game=lambda: rps[:2, :2])) == pytest.approx({"main-1": 1.0})
 
 
 def test_partners_play_with_themselves_with_those_who_learn_and_with_all_who_were_kept() -> None:

@@ -3,7 +3,7 @@
 A goal pays its side 1 and costs the other 1, each player of it. Shaping pays for what the promise of a position has gained
 since the step before, and the other side pays for it: so between two kickoffs it depends on the first and last positions
 alone (Ng, Harada and Russell 1999, "Policy invariance under reward transformations"), and going in circles earns nothing.
-A goal does not take it back: with full shaping it is worth half as much again. A kickoff because the ball was left alone does.
+A goal does not take it back: with full shaping it is worth nearly twice as much. A kickoff because of an idle ball does.
 """
 
 import numpy as np
@@ -12,8 +12,10 @@ from numba import njit
 from marl_ppo.envs.soccer.rules import OWNED_BLUE, OWNED_ORANGE, PASSES, Pitch, Size
 from marl_ppo.envs.world import Array
 
-BALL_WEIGHT = 0.25
-"""promise of the ball: what it is nearer to the goal to shoot at than to one's own, in half lengths of the pitch"""
+BALL_WEIGHT = 1.0
+"""promise of the ball: its nearness to the goal to shoot at, less that to one's own"""
+NEAR = 0.8
+"""m from the middle of a goal at which nearness, 1 in the middle, is a half: in corners, where balls get stuck, it is little"""
 CHASE_WEIGHT = 0.1
 """promise of the players: what one's nearest is nearer to the ball than the other's, in half lengths"""
 
@@ -58,7 +60,7 @@ def _promise(position: Array, ball: Array, size: Size, n: int) -> float:
     x, y = ball[n, 0], ball[n, 1]
     num_players = position.shape[1]
     behind, ahead = x + size.half_length, size.half_length - x
-    lead = np.sqrt(behind * behind + y * y) - np.sqrt(ahead * ahead + y * y)
+    lead = NEAR / (NEAR + np.sqrt(ahead * ahead + y * y)) - NEAR / (NEAR + np.sqrt(behind * behind + y * y))
     nearest_blue = nearest_orange = np.inf
     for a in range(num_players):
         dx, dy = position[n, a, 0] - x, position[n, a, 1] - y
@@ -67,5 +69,5 @@ def _promise(position: Array, ball: Array, size: Size, n: int) -> float:
             nearest_blue = min(nearest_blue, squared)
         else:
             nearest_orange = min(nearest_orange, squared)
-    race = np.sqrt(nearest_orange) - np.sqrt(nearest_blue)
-    return float((BALL_WEIGHT * lead + CHASE_WEIGHT * race) / size.half_length)
+    race = (np.sqrt(nearest_orange) - np.sqrt(nearest_blue)) / size.half_length
+    return float(BALL_WEIGHT * lead + CHASE_WEIGHT * race)
