@@ -25,7 +25,7 @@ DEATHS = [
         "between two files of a player": ("marl_ppo.training.checkpoint.save_file", 1),
         "before a player's folder is renamed": ("pathlib.Path.rename", 1),
         "having kept an exploiter, before its reset": ("marl_ppo.training.trainer.Trainer.begin_anew", 1),
-        "before the ladder": ("marl_ppo.leagues.league.play_fixtures", 2),
+        "before the ladder": ("marl_ppo.leagues.rankings.play_fixtures", 2),
     },
     {
         "between two learners' checkpoints": ("marl_ppo.leagues.learner.Learner.save", 2),
