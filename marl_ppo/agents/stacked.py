@@ -50,7 +50,6 @@ class StackedActors:
         self._own = threading.local()
         states = [dict(actor.named_parameters()) | dict(actor.named_buffers()) for actor in actors]
         self._state = {name: torch.stack([state[name].detach() for state in states]) for name in states[0]}
-        self._forward = torch.vmap(self._one, in_dims=(0, 0, 0, 0, 0))
         self.noise_size = actors[0].noise_size
         self.memory_size = actors[0].memory_size
 
@@ -65,7 +64,7 @@ class StackedActors:
         blocks = _blocks(members)
         weights = {name: tensor[blocks.members] for name, tensor in self._state.items()}
         inputs = (tensor[blocks.rows] for tensor in (obs, agent_index, is_start, memory))
-        params, memory = self._forward(weights, *inputs)
+        params, memory = torch.vmap(self._one)(weights, *inputs)
         return params.flatten(0, 1)[blocks.places], memory.flatten(0, 1)[blocks.places]
 
     def sample(self, params: Tensor, noise: Tensor, mask: Tensor | None, greedy: bool) -> tuple[Tensor, Tensor]:

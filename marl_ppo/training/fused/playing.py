@@ -63,8 +63,8 @@ class FusedStack:
     """The twin of StackedActors: each member's rows in turn, with its weights, in one call. Nothing is padded."""
 
     def __init__(self, actors: Sequence[Actor], activation: Activation) -> None:
-        self._stack = StackedActors(actors)
-        self._actor = actors[0]
+        self._actors = tuple(actors)
+        self._plain: StackedActors | None = None
         self.parameters = np.stack([np.concatenate(flat_views(actor.parameters())) for actor in actors])
         """float32 [K, P]"""
         self.noise_size, self.memory_size = actors[0].noise_size, actors[0].memory_size
@@ -77,8 +77,9 @@ class FusedStack:
 
     def act(self, members: Tensor, obs: Obs, mask: Tensor | None, agent_index: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Sampled actions and their log-probability [B]."""
-        own, index = _array(self._actor.encoder(flat_obs(obs))), _array(agent_index)
-        inputs = Inputs(_NOTHING_SHARED, own, index if len(own) else _NO_INDEX, self._actor.num_indices)
+        actor = self._actors[0]
+        own, index = _array(actor.encoder(flat_obs(obs))), _array(agent_index)
+        inputs = Inputs(_NOTHING_SHARED, own, index if len(own) else _NO_INDEX, actor.num_indices)
         legal = np.zeros((0, 1), bool) if mask is None else _array(mask)
         order = np.argsort(members.numpy(), kind="stable")
         ends = np.bincount(members.numpy(), minlength=len(self.parameters)).cumsum()
@@ -90,7 +91,9 @@ class FusedStack:
 
     def greedy(self, members: Tensor) -> Policy:
         """What plays the most probable actions."""
-        return self._stack.of(members)
+        if self._plain is None:
+            self._plain = StackedActors(self._actors)
+        return self._plain.of(members)
 
 
 class _FusedRows(NamedTuple):
