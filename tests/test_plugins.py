@@ -186,3 +186,14 @@ def test_any_group_of_entry_points_can_be_asked_for() -> None:
 
     assert plugins.entries(plugins.ENCODERS)["antennae"].load().__name__ == "hive"
     assert "antennae" not in plugins.entries(plugins.WORLDS)
+
+
+def test_a_plugin_names_further_scripts_behind_a_colon() -> None:
+    write_plugin(Path("envs"), "hive", {"honey": "hive"}, scripts='"honey.players:lazy" = "hive:drone"')
+    spec = make_world("waits").spec
+
+    assert type(scripted_policy("honey", spec.groups[0], spec, "lazy")).__name__ == "UniformPolicy"
+    with pytest.raises(UnknownNameError, match=r"'scripted:eager'. It has `scripted:lazy`\."):
+        scripted_policy("honey", spec.groups[0], spec, "eager")
+    with pytest.raises(UnknownNameError, match=r"'scripted'. It has `scripted:lazy`\."):
+        scripted_policy("honey", spec.groups[0], spec)

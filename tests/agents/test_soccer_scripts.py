@@ -1,14 +1,11 @@
 """Soccer's scripts are of three strengths, and a group has as many scripts as have names."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from plugin_folders import write_plugin
 
-from marl_ppo import plugins
 from marl_ppo.agents.scripted import register_script, scripted_policy
 from marl_ppo.agents.scripted.soccer import Hard
 from marl_ppo.envs import make_world
@@ -138,16 +135,3 @@ def test_nothing_that_was_trained_can_be_called_like_a_script() -> None:
     ]
     with pytest.raises(ConfigError, match="letters, digits"):
         check_bot_name("scripted:easy")
-
-
-def test_a_plugin_names_further_scripts_behind_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    plugins._installed.cache_clear()
-    write_plugin(Path("envs"), "hive", {"honey": "hive"}, scripts='"honey.players:lazy" = "hive:drone"')
-    spec = make_world("waits").spec
-
-    assert type(scripted_policy("honey", spec.groups[0], spec, "lazy")).__name__ == "UniformPolicy"
-    with pytest.raises(UnknownNameError, match=r"'scripted:eager'. It has `scripted:lazy`\."):
-        scripted_policy("honey", spec.groups[0], spec, "eager")
-    with pytest.raises(UnknownNameError, match=r"'scripted'. It has `scripted:lazy`\."):
-        scripted_policy("honey", spec.groups[0], spec)
