@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from marl_ppo.envs import make_world
-from marl_ppo.envs.scene import Disc, Line, Text
+from marl_ppo.envs.scene import Disc, Line
 from marl_ppo.envs.soccer import rules
 from marl_ppo.envs.soccer.observe import BALL, BALL_VELOCITY, IDLE, IN_REACH, OTHERS, PLACE, SCORE, TIME, TO_GOAL
 from marl_ppo.envs.soccer.world import Soccer
@@ -451,8 +451,8 @@ def test_the_picture_shows_players_in_their_colours_with_numbers_the_ball_and_th
 
     assert len(drawn) == len(scene.primitives)
     assert [drawn[f"{team}_{i}"].team for team in ("blue", "orange") for i in range(2)] == [0, 0, 1, 1]
-    assert isinstance(drawn["number_orange_1"], Text)
-    assert drawn["number_orange_1"].text == "1"
+    assert isinstance(drawn["orange_1"], Disc)
+    assert drawn["orange_1"].label == "1"
     assert isinstance(drawn["nose_blue_0"], Line)
     assert drawn["nose_blue_0"].x2 > drawn["nose_blue_0"].x
     assert isinstance(drawn["kick_blue_0"], Disc)
