@@ -33,6 +33,7 @@ from marl_ppo.leagues.payoffs import Payoffs
 from marl_ppo.leagues.rankings import Rankings
 from marl_ppo.leagues.recipe import Recipe, recipe_from
 from marl_ppo.leagues.store import CountRow, EventRow, MatchRow, PlayerRow, RatingRow, Store
+from marl_ppo.play.bank import SELF
 from marl_ppo.play.seating import Player
 from marl_ppo.training.lineups import copies_for
 from marl_ppo.training.trainer import Progress
@@ -285,10 +286,13 @@ class League:
             return
         self._freeze(learner, turn, trigger, news)
         place = list(self.learners).index(learner.name)
-        if learner.matchmaker.resets(_uniform(self.recipe.seed, len(self.learners) + place, turn)):
-            learner.trainer.begin_anew()
+        chance = _uniform(self.recipe.seed, len(self.learners) + place, turn)
+        model = learner.matchmaker.resets(chance, self._view(learner))
+        if model is not None:
+            learner.begin_anew(self.learners[model] if model != SELF else None)
             self.counts.forget(learner.name)
-            news.events.append(EventRow(kind="reset", player=learner.name, text="begins anew with its first weights"))
+            told = f"begins anew as {model}" if model != SELF else "begins anew with its first weights"
+            news.events.append(EventRow(kind="reset", player=learner.name, text=told))
 
     def _freeze(self, learner: Learner, turn: int, trigger: str, news: _News) -> None:
         name = f"{learner.name}-{self._kept[learner.name]}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from marl_ppo.envs.world import WorldSpec
+from marl_ppo.errors import ConfigError, FileFormatError
 from marl_ppo.leagues.ladder import can_meet, parts_of, scores_of, team_of_part
 from marl_ppo.leagues.matchmakers import Distribution, Matchmaker, make_matchmaker
 from marl_ppo.leagues.recipe import LearnerConfig, Recipe
@@ -117,6 +118,20 @@ class Learner:
         bank = checkpoint.counters["bank"]
         self.bank.restore(bank["residents"], bank["slots"], load([n for n in bank["residents"] if n != SELF]))
         self.trainer.restore(checkpoint)
+
+    def begin_anew(self, model: "Learner | None" = None) -> None:
+        """Forget what was learned, for the first weights or for what another learner knows now; optimisers begin anew, too.
+
+        Raises ConfigError where the other one has other networks.
+        """
+        if model is None:
+            self.trainer.begin_anew()
+            return
+        try:
+            self.trainer.begin_anew(model.weights())
+        except FileFormatError as error:
+            told = f"learner {self.name!r} cannot begin as {model.name!r}, whose networks differ; give both the same ones"
+            raise ConfigError(told) from error
 
     def weights(self) -> Checkpoint:
         """What to keep of the learner as it is now."""

@@ -85,8 +85,9 @@ class Matchmaker(Protocol):
     def trigger(self, view: View) -> Trigger | None:
         """Why the learner is to be kept now, or None."""
 
-    def resets(self, chance: float) -> bool:
-        """Whether, having been kept, it begins anew; `chance` is uniform on [0, 1)."""
+    def resets(self, chance: float, view: View) -> str | None:
+        """Whose weights it goes on with, having been kept: SELF are its own first ones, otherwise those that a learner has
+        now; None if it goes on as it is. `chance` is uniform on [0, 1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +100,8 @@ class SelfPlay:
     def trigger(self, view: View) -> Trigger | None:
         return "timeout" if view.steps >= view.snapshot_timeout else None
 
-    def resets(self, chance: float) -> bool:
-        return False
+    def resets(self, chance: float, view: View) -> str | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,13 +160,17 @@ class Main:
     def trigger(self, view: View) -> Trigger | None:
         return _beats(view, view.frozen())
 
-    def resets(self, chance: float) -> bool:
-        return False
+    def resets(self, chance: float, view: View) -> str | None:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MainExploiter:
     """Finds what the main agents of now are weak against; begins anew each time it was kept."""
+
+    begins_as: Literal["new", "main"] = "new"
+    """new: with its first weights; main: with those of a main agent, which it could not reach in time where games are hard,
+    as AlphaStar's exploiters begin with what was learned from people"""
 
     def distribution(self, view: View) -> Distribution:
         mains = {place: view.frozen(learner=view.opponents[place].name) for place in view.live("main")}
@@ -177,8 +182,9 @@ class MainExploiter:
     def trigger(self, view: View) -> Trigger | None:
         return _beats(view, view.live("main"))
 
-    def resets(self, chance: float) -> bool:
-        return True
+    def resets(self, chance: float, view: View) -> str | None:
+        mains = view.live("main")
+        return view.opponents[mains[int(chance * len(mains))]].name if self.begins_as == "main" else SELF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +202,8 @@ class LeagueExploiter:
     def trigger(self, view: View) -> Trigger | None:
         return _beats(view, view.frozen())
 
-    def resets(self, chance: float) -> bool:
-        return chance < self.reset
+    def resets(self, chance: float, view: View) -> str | None:
+        return SELF if chance < self.reset else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,8 +225,8 @@ class PolicySpaceResponse:
     def trigger(self, view: View) -> Trigger | None:
         return "timeout" if view.steps >= view.snapshot_timeout else None
 
-    def resets(self, chance: float) -> bool:
-        return self.fresh
+    def resets(self, chance: float, view: View) -> str | None:
+        return SELF if self.fresh else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

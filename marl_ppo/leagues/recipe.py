@@ -57,7 +57,7 @@ class Recipe:
     """settings of training, laid over the world's preset"""
     seed: int = 0
     total_steps: int = 2_000_000
-    """of each learner"""
+    """of each learner, unless its own settings of training say otherwise"""
     turn_updates: int = 10
     """updates of each learner in a turn; between turns players are matched, kept, rated and everything is saved"""
     slots: int = 16
@@ -104,7 +104,7 @@ class Recipe:
         own = {
             "world": self.world,
             "world_config": {**base.world_config, **self.world_config},
-            "total_steps": self.total_steps,
+            "total_steps": learner.train.get("total_steps", self.total_steps),
             "seed": self.seed * 1000 + place,
             "learn": learner.plays,
         }

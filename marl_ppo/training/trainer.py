@@ -103,9 +103,13 @@ class Trainer:
         self.seconds = float(checkpoint.counters["seconds"])
         self._started = state.restore(self.setup, checkpoint)
 
-    def begin_anew(self) -> None:
-        """Give every policy its initial weights back, and forget what was learned besides; episodes and counters go on."""
-        state.restore_learners(self.setup, self._initial)
+    def begin_anew(self, model: Checkpoint | None = None) -> None:
+        """Give every policy its initial weights back, or those of `model`; episodes and counters go on, optimisers begin anew.
+
+        Raises FileFormatError where the model has other networks.
+        """
+        known = {file: held for file, held in model.files.items() if "/optimizer" not in file} if model else {}
+        state.restore_learners(self.setup, {**self._initial, **known})
 
     def take_notices(self) -> list[str]:
         """What the worlds have to tell since the last call."""

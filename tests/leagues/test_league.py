@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +14,10 @@ from league_process import RECIPE
 from marl_ppo.errors import ConfigError, FileFormatError
 from marl_ppo.leagues.ladder import Fixture, Played
 from marl_ppo.leagues.league import League
-from marl_ppo.leagues.recipe import recipe_from
+from marl_ppo.leagues.recipe import Recipe, recipe_from
 from marl_ppo.leagues.store import Store
 from marl_ppo.leagues.title import Title
-from marl_ppo.training.checkpoint import load_checkpoint
+from marl_ppo.training.checkpoint import Checkpoint, load_checkpoint
 
 TURNS = 10
 
@@ -78,9 +79,9 @@ def test_an_exploiter_is_kept_as_it_was_before_its_reset(tmp_path: Path) -> None
         trained: dict[str, torch.Tensor] = {}
         begin_anew = learner.trainer.begin_anew
 
-        def remember() -> None:
+        def remember(model: Checkpoint | None = None) -> None:
             trained.update({name: tensor.clone() for name, tensor in policy.state_dict().items()})
-            begin_anew()
+            begin_anew(model)
 
         learner.trainer.begin_anew = remember  # type: ignore[method-assign]
         while not trained:
@@ -91,6 +92,30 @@ def test_an_exploiter_is_kept_as_it_was_before_its_reset(tmp_path: Path) -> None
         assert any(not torch.equal(kept[name], first[name]) for name in first)
         assert all(torch.equal(policy.state_dict()[name], first[name]) for name in first)
         assert not learner.trainer.setup.learners["players"].optimizer_state()
+
+
+def test_an_exploiter_may_begin_with_what_the_main_agent_knows_now(tmp_path: Path) -> None:
+    with League.create(_begins_as_main({"network": {"memory": "gru"}}), tmp_path / "league") as league:
+        while not any(event.kind == "reset" and event.player == "exploiter" for event in league.play_turn().events):
+            pass
+        (own,) = league.learners["exploiter"].trainer.setup.learners.values()
+        (mains,) = league.learners["main"].trainer.setup.learners.values()
+
+        assert all(torch.equal(tensor, mains.policy.state_dict()[name]) for name, tensor in own.policy.state_dict().items())
+        assert not own.optimizer_state()
+        assert mains.optimizer_state()
+
+
+def test_who_is_to_begin_with_what_it_has_no_networks_for_is_named(tmp_path: Path) -> None:
+    with League.create(_begins_as_main({}), tmp_path / "league") as league:
+        with pytest.raises(ConfigError, match="learner 'exploiter' cannot begin as 'main', whose networks differ"):
+            league.run(turns=TURNS)
+
+
+def _begins_as_main(train: dict[str, Any]) -> Recipe:
+    main, exploiter, rover = recipe_from(RECIPE, source="the test").learners
+    exploiter = replace(exploiter, settings={"begins_as": "main"}, train=train)
+    return replace(recipe_from(RECIPE, source="the test"), learners=(main, exploiter, rover))
 
 
 def test_frozen_seats_store_nothing_and_learner_seats_everything(played: League) -> None:

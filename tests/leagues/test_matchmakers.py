@@ -142,11 +142,19 @@ def test_who_beats_everybody_is_kept_early_and_all_are_kept_in_time(name: str) -
 
 
 def test_exploiters_begin_anew_and_main_agents_never_do() -> None:
-    chances = np.linspace(0, 0.99, 100)
+    chances, seen = np.linspace(0, 0.99, 100), view()
 
-    assert not any(make_matchmaker("main", {}).resets(u) for u in chances)
-    assert all(make_matchmaker("main_exploiter", {}).resets(u) for u in chances)
-    assert sum(make_matchmaker("league_exploiter", {}).resets(u) for u in chances) == 25
+    assert all(make_matchmaker("main", {}).resets(u, seen) is None for u in chances)
+    assert all(make_matchmaker("main_exploiter", {}).resets(u, seen) == SELF for u in chances)
+    assert [make_matchmaker("league_exploiter", {}).resets(u, seen) for u in chances].count(SELF) == 25
+
+
+def test_an_exploiter_may_begin_as_a_main_agent_is_now() -> None:
+    mains = [Opponent(name=name, learner=name, role="main", live=True) for name in ("ada", "ben")]
+    matchmaker = make_matchmaker("main_exploiter", {"begins_as": "main"})
+    seen = view([*PAST, *mains])
+
+    assert [matchmaker.resets(u, seen) for u in (0.0, 0.49, 0.51, 0.99)] == ["ada", "ada", "ben", "ben"]
 
 
 def test_unknown_matchmakers_and_settings_are_named() -> None:

@@ -14,8 +14,9 @@ def x_display() -> Iterator[str]:
     if shutil.which("Xvfb") is None:
         pytest.skip("Xvfb is not installed, so no window can be opened: apt-get install xvfb")
     reading, writing = os.pipe()
-    # The server picks a free number itself and writes it once it is ready.
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp"]
+    # The server picks a free number itself and writes it once it is ready. Without -noreset it begins anew when its last
+    # client leaves, and who opens a window in that moment finds no server.
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(writing)
     try:
