@@ -27,7 +27,15 @@ HOPELESS = 0.1
 """a main exploiter meets a main agent only above this win rate, else its past"""
 
 
-def main_agent(win_rates: ArrayLike, *, frozen: Indices, exploiters: Indices, mains: Mapping[int, Indices]) -> Probabilities:
+def main_agent(
+    win_rates: ArrayLike,
+    *,
+    frozen: Indices,
+    exploiters: Indices,
+    mains: Mapping[int, Indices],
+    pfsp_share: float = PFSP_SHARE,
+    verification_share: float = VERIFICATION_SHARE,
+) -> Probabilities:
     """[K]: half hard PFSP over all that are frozen; 15 % verification; 35 % self-play, the learner itself being a main.
 
     verification  exploiters, by hard PFSP, if one of them wins more than 70 %; else forgotten past selves, by hard PFSP, if
@@ -42,8 +50,8 @@ def main_agent(win_rates: ArrayLike, *, frozen: Indices, exploiters: Indices, ma
         self_play = _main_or_past(x, main, past, TOO_STRONG)
         met = _among(x, frozen, "hard") if len(frozen) else self_play
         checked = _verification(x, exploiters, past)
-        probabilities += PFSP_SHARE * met + VERIFICATION_SHARE * (self_play if checked is None else checked)
-        probabilities += (1 - PFSP_SHARE - VERIFICATION_SHARE) * self_play
+        probabilities += pfsp_share * met + verification_share * (self_play if checked is None else checked)
+        probabilities += (1 - pfsp_share - verification_share) * self_play
     return probabilities / len(mains)
 
 

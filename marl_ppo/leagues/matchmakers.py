@@ -150,12 +150,34 @@ class Prioritised(SelfPlay):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Main:
-    """AlphaStar's main agent: half PFSP, a third itself, the rest those it loses to or forgot to beat."""
+    """AlphaStar's main agent: half PFSP, a third itself, the rest those it loses to or forgot to beat.
+
+    Where it meets itself all seats learn, so more self-play is more to learn from in as many steps of the world.
+    """
+
+    pfsp: float = alphastar.PFSP_SHARE
+    """share of games against all that were kept, those that beat it most of all"""
+    verification: float = alphastar.VERIFICATION_SHARE
+    """share of games against those it loses to or forgot to beat; the rest is self-play"""
+
+    def __post_init__(self) -> None:
+        if min(self.pfsp, self.verification) < 0 or self.pfsp + self.verification > 1:
+            raise ConfigError(
+                f"pfsp and verification are shares of the games: at least 0, together at most 1; "
+                f"got {self.pfsp}, {self.verification}"
+            )
 
     def distribution(self, view: View) -> Distribution:
         met = _Met(view)
-        exploiters = view.frozen("main_exploiter")
-        return met.named(alphastar.main_agent(met.win_rates, frozen=view.frozen(), exploiters=exploiters, mains=met.mains()))
+        chances = alphastar.main_agent(
+            met.win_rates,
+            frozen=view.frozen(),
+            exploiters=view.frozen("main_exploiter"),
+            mains=met.mains(),
+            pfsp_share=self.pfsp,
+            verification_share=self.verification,
+        )
+        return met.named(chances)
 
     def trigger(self, view: View) -> Trigger | None:
         return _beats(view, view.frozen())

@@ -141,6 +141,15 @@ def test_who_beats_everybody_is_kept_early_and_all_are_kept_in_time(name: str) -
     assert matchmaker.trigger(view(win_rates=[0.0] * 5, steps=200)) == "timeout"
 
 
+def test_a_main_agent_may_play_itself_more_often() -> None:
+    """Nobody was forgotten: what verification does not need is self-play, too."""
+    found = distribution("main", view(win_rates=[0.9] * 5), pfsp=0.2, verification=0.1)
+
+    assert found == pytest.approx({SELF: 0.8, **{one.name: 0.04 for one in PAST}})
+    with pytest.raises(ConfigError, match=r"together at most 1; got 0\.9, 0\.2"):
+        make_matchmaker("main", {"pfsp": 0.9, "verification": 0.2})
+
+
 def test_exploiters_begin_anew_and_main_agents_never_do() -> None:
     chances, seen = np.linspace(0, 0.99, 100), view()
 
