@@ -14,10 +14,12 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from rich.progress import track
 
@@ -38,12 +40,19 @@ SIDES = ("league", "self-play")
 
 
 def recipe_of(side: str, seed: int, steps: int) -> Recipe:
-    """Both sides take `steps` in all; one thread each, since two run at a time."""
+    """Both sides take `steps` in all, those of a league shared as in the recipe; one thread each, since two run at a time."""
     recipe = replace(find_recipe("soccer", seed=seed), threads=1)
-    if side == "league":
-        return replace(recipe, total_steps=steps // len(recipe.learners))
-    (main,) = (learner for learner in recipe.learners if learner.name == "main")
-    return replace(recipe, learners=(replace(main, matchmaker="self_play", settings={}),), total_steps=steps)
+    main = next(learner for learner in recipe.learners if learner.name == "main")
+    if side == "self-play":
+        return replace(recipe, learners=(replace(main, matchmaker="self_play", settings={}),), total_steps=steps)
+    share = steps / sum(recipe.train_config(learner).total_steps for learner in recipe.learners)
+    learners = [replace(one, train=_scaled(one.train, share)) for one in recipe.learners]
+    return replace(recipe, learners=tuple(learners), total_steps=round(recipe.total_steps * share))
+
+
+def _scaled(settings: Mapping[str, Any], share: float) -> dict[str, Any]:
+    own = {"total_steps": round(settings["total_steps"] * share)} if "total_steps" in settings else {}
+    return {**settings, **own}
 
 
 def train(folder: Path, side: str, seed: int, steps: int) -> None:
@@ -91,21 +100,22 @@ def main() -> None:
     def score(first: str, second: str) -> str:
         (played,) = play_fixtures(world, [Fixture(first, second, GAMES)], players, seed=1)
         low, high = wilson_interval(float(played.scores.sum()), len(played.scores))
-        return f"{played.scores.mean():.3f} ({low:.3f} … {high:.3f})"
+        won, drawn, lost = (int((played.scores == result).sum()) for result in (1.0, 0.5, 0.0))
+        return f"{played.scores.mean():.3f} ({low:.3f} … {high:.3f}) {won}/{drawn}/{lost}"
 
     rows = [
-        "| seed | league beats self-play | exploiter of the league scores | exploiter of self-play scores |",
+        "| seed | league against self-play | exploiter of the league scores | exploiter of self-play scores |",
         "|---" * 4 + "|",
     ]
-    config = replace(
-        recipe_of("self-play", 0, options.steps).train_config(recipe_of("self-play", 0, options.steps).learners[0])
-    )
+    alone = recipe_of("self-play", 0, options.steps)
+    config = alone.train_config(alone.learners[0])
     for seed in options.seeds:
         cells = [str(seed), score(f"league {seed}", f"self-play {seed}")]
         for side in SIDES:
             own = replace(config, total_steps=options.steps // 10, seed=1000 + seed, learn=())
-            found = exploit(spec, own, {f"{side} {seed}": 1.0}, players, games=GAMES)
-            cells.append(f"{found.score:.3f} ({found.interval[0]:.3f} … {found.interval[1]:.3f})")
+            found = exploit(spec, own, {f"{side} {seed}": 1.0}, players, games=2)
+            players["exploiter"] = found.responder
+            cells.append(score("exploiter", f"{side} {seed}"))
         rows.append(f"| {' | '.join(cells)} |")
     against = [f"| agent | {' | '.join(SCRIPTS)} |", "|---" * 4 + "|"]
     against += [f"| {side} {seed} | {' | '.join(score(f'{side} {seed}', s) for s in SCRIPTS)} |" for side, seed in jobs]
@@ -116,7 +126,8 @@ def main() -> None:
             "# Soccer: a league beside plain self-play",
             "",
             f"Made by `{told}`: {options.steps:,} world steps for each side and seed, {hours:.2f} h for all of them, two at a "
-            f"time. Scores are wins and half the draws of {GAMES} games with balanced sides; intervals are Wilson's, 95 %.",
+            f"time. Scores are wins and half the draws of {GAMES} games with balanced sides, Wilson's 95 % interval, and games "
+            "won / drawn / lost.",
             "",
             *rows,
             "",
