@@ -2,8 +2,8 @@
 
     python benchmarks/league_levers.py [--seeds 0 1 2 3 4]
 
-The return is 1 if both pull the same lever, else 0. In a league four learners meet, and agree; learners that play with themselves
-only agree with themselves, and with one another by chance. Writes docs/league_levers.md.
+The return is 1 if both pull the same lever, else 0. In a league four learners meet, and agree; learners that play with
+themselves only agree with themselves, and with one another by chance. Writes docs/league_levers.md.
 """
 
 import argparse
@@ -61,8 +61,8 @@ def main() -> None:
     lines += [f"| self-play | {seed} | {own:.2f} | |" for seed, own in zip(seeds, alone, strict=True)]
     lines.append(f"| self-play, all pairs of seeds | | {np.mean(alone):.2f} | {min(crossed):.2f} … {np.mean(crossed):.2f} |")
     text = (
-        "# A convention of two levers\n\nMade by `python benchmarks/league_levers.py`: the recipe `leagues/levers.toml`, and its "
-        "first learner alone with the same settings; the newest player of each learner, "
+        "# A convention of two levers\n\nMade by `python benchmarks/league_levers.py`: the recipe `leagues/levers.toml`, and "
+        "its first learner alone with the same settings; the newest player of each learner, "
         f"{GAMES} games of a pair. Of a league, *others* are its own learners.\n\n" + "\n".join(lines) + "\n"
     )
     Path("docs/league_levers.md").write_text(text, encoding="utf-8")

@@ -107,9 +107,11 @@ def test_an_exploiter_may_begin_with_what_the_main_agent_knows_now(tmp_path: Pat
 
 
 def test_who_is_to_begin_with_what_it_has_no_networks_for_is_named(tmp_path: Path) -> None:
-    with League.create(_begins_as_main({}), tmp_path / "league") as league:
-        with pytest.raises(ConfigError, match="learner 'exploiter' cannot begin as 'main', whose networks differ"):
-            league.run(turns=TURNS)
+    with (
+        League.create(_begins_as_main({}), tmp_path / "league") as league,
+        pytest.raises(ConfigError, match="learner 'exploiter' cannot begin as 'main', whose networks differ"),
+    ):
+        league.run(turns=TURNS)
 
 
 def _begins_as_main(train: dict[str, Any]) -> Recipe:
