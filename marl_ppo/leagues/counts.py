@@ -27,7 +27,8 @@ class Count:
     @property
     def win_rate(self) -> float:
         """1/2 where they never met: nothing is inherited from whom a player was before it was kept."""
-        return self.score_sum / self.weight if self.weight else 0.5
+        # Two sums of the same numbers may differ in their last bit.
+        return min(self.score_sum / self.weight, 1.0) if self.weight else 0.5
 
 
 class DecayedCounts:

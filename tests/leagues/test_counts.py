@@ -31,6 +31,17 @@ def test_games_added_together_count_as_added_one_by_one(scores: list[float]) -> 
     assert together["a", "b"].games == single["a", "b"].games == len(scores)
 
 
+@pytest.mark.parametrize("games", range(1, 60))
+def test_who_always_wins_has_a_win_rate_of_one_whatever_rounding_does(games: int) -> None:
+    """Rates above 1 are no rates: matchmakers refuse them."""
+    counts = DecayedCounts()
+    for _ in range(3):
+        counts.add("a", "b", np.ones(games))
+
+    assert counts["a", "b"].win_rate == pytest.approx(1.0)
+    assert counts["a", "b"].win_rate <= 1.0
+
+
 def test_who_never_met_is_even() -> None:
     counts = DecayedCounts()
     counts.add("a", "b", [1, 1])

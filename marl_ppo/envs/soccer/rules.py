@@ -35,7 +35,7 @@ BOUNCE, WALL_BOUNCE = 0.4, 0.75
 """speed after bumping into another body, or the ball's after a wall, as part of the speed before"""
 BALL_MASS = 0.2
 """a player's is 1"""
-GOAL_HALF_WIDTH = 0.5
+GOAL_HALF_WIDTH = 0.7
 RUN_OFF = 0.3
 """how far beyond the walls, which stop the ball alone, players can run: so they get behind a ball in a corner"""
 PASS_LENGTH = 0.5

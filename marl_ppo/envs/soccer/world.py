@@ -46,7 +46,7 @@ class Soccer(World):
         most = float(goals_to_win)
         spec = WorldSpec(
             id="soccer",
-            version=1,
+            version=2,
             groups=(group,),
             teams=("blue", "orange"),
             max_steps=max_steps,
