@@ -11,28 +11,23 @@ What was trained already in FOLDER is not trained again, so that the benchmark c
 """
 
 import argparse
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from rich.progress import track
+from side_by_side import newest, seconds_of, side_by_side, train_all
 
 from marl_ppo.envs.registry import make_world
+from marl_ppo.envs.world import World
 from marl_ppo.evaluation.statistics import wilson_interval
 from marl_ppo.leagues.best_response import exploit
 from marl_ppo.leagues.folders import find_recipe
 from marl_ppo.leagues.ladder import Fixture, play_fixtures
-from marl_ppo.leagues.league import League
 from marl_ppo.leagues.recipe import Recipe
-from marl_ppo.leagues.store import FILE, Store
 from marl_ppo.play.seating import Player
-from marl_ppo.training.players import find_player, load_player
+from marl_ppo.training.players import find_player
 
 GAMES = 1000
 SCRIPTS = ("scripted:easy", "scripted:medium", "scripted:hard")
@@ -55,18 +50,22 @@ def _scaled(settings: Mapping[str, Any], share: float) -> dict[str, Any]:
     return {**settings, **own}
 
 
-def train(folder: Path, side: str, seed: int, steps: int) -> None:
-    """A league, from its start or where it was interrupted."""
-    begun = (folder / FILE).exists()
-    with League.resume(folder) if begun else League.create(recipe_of(side, seed, steps), folder) as league:
-        league.run()
+def score_of(world: World, players: Mapping[str, Player], first: str, second: str) -> str:
+    """Of GAMES games, in words."""
+    (played,) = play_fixtures(world, [Fixture(first, second, GAMES)], players, seed=1)
+    low, high = wilson_interval(float(played.scores.sum()), len(played.scores))
+    won, drawn, lost = (int((played.scores == result).sum()) for result in (1.0, 0.5, 0.0))
+    return f"{played.scores.mean():.3f} ({low:.3f} … {high:.3f}) {won}/{drawn}/{lost}"
 
 
-def newest(folder: Path) -> Path:
-    """The folder of the newest player of `main`."""
-    with Store.open(folder) as store:
-        names = [row.name for row in store.players() if row.kind == "frozen" and row.learner == "main"]
-    return folder / "players" / names[-1]
+def exploit_score(folder: Path, steps: int, seed: int) -> str:
+    """What a fresh exploiter gets out of the newest player in a folder."""
+    world = make_world("soccer", num_envs=256)
+    alone = recipe_of("self-play", 0, steps)
+    config = replace(alone.train_config(alone.learners[0]), seed=seed)
+    players = {"target": newest(folder, "main", world.spec)}
+    players["exploiter"] = exploit(world.spec, config, {"target": 1.0}, players, games=2).responder
+    return score_of(world, players, "exploiter", "target")
 
 
 def main() -> None:
@@ -74,60 +73,40 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=20_000_000)
     parser.add_argument("--folder", type=Path, default=Path("runs/league-soccer"))
-    parser.add_argument("--only", nargs=2, metavar=("SIDE", "SEED"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.only:
-        side, seed = options.only
-        train(options.folder / f"{side}-{seed}", side, int(seed), options.steps)
-        return
-    options.folder.mkdir(parents=True, exist_ok=True)
-    jobs = [[side, str(seed)] for seed in options.seeds for side in SIDES]
-    command = [sys.executable, __file__, "--steps", str(options.steps), "--folder", str(options.folder), "--only"]
-    began = time.perf_counter()
-    with ThreadPoolExecutor(2) as executor:
-        done = executor.map(lambda job: subprocess.run([*command, *job], check=True), jobs)
-        for _ in track(done, "training", total=len(jobs)):
-            pass
-    hours = (time.perf_counter() - began) / 3600
+    recipes = {f"{side}-{seed}": recipe_of(side, seed, options.steps) for seed in options.seeds for side in SIDES}
+    train_all(recipes, options.folder)
+    hours = sum(seconds_of(options.folder / name) for name in recipes) / 3600
 
+    exploited = side_by_side(
+        {name: (options.folder / name, options.steps // 10, 1000 + int(name[-1])) for name in recipes}, exploit_score
+    )
     world = make_world("soccer", num_envs=256)
-    spec = world.spec
-    players: dict[str, Player] = {name: find_player(name, spec) for name in SCRIPTS}
-    for side, seed in jobs:
-        trained = load_player(newest(options.folder / f"{side}-{seed}"), spec, greedy=False)
-        players[f"{side} {seed}"] = Player(name=f"{side} {seed}", policies=trained.policies)
+    players: dict[str, Player] = {name: find_player(name, world.spec) for name in SCRIPTS}
+    players |= {name: newest(options.folder / name, "main", world.spec) for name in recipes}
 
     def score(first: str, second: str) -> str:
-        (played,) = play_fixtures(world, [Fixture(first, second, GAMES)], players, seed=1)
-        low, high = wilson_interval(float(played.scores.sum()), len(played.scores))
-        won, drawn, lost = (int((played.scores == result).sum()) for result in (1.0, 0.5, 0.0))
-        return f"{played.scores.mean():.3f} ({low:.3f} … {high:.3f}) {won}/{drawn}/{lost}"
+        return score_of(world, players, first, second)
 
     rows = [
         "| seed | league against self-play | exploiter of the league scores | exploiter of self-play scores |",
         "|---" * 4 + "|",
     ]
-    alone = recipe_of("self-play", 0, options.steps)
-    config = alone.train_config(alone.learners[0])
     for seed in options.seeds:
-        cells = [str(seed), score(f"league {seed}", f"self-play {seed}")]
-        for side in SIDES:
-            own = replace(config, total_steps=options.steps // 10, seed=1000 + seed, learn=())
-            found = exploit(spec, own, {f"{side} {seed}": 1.0}, players, games=2)
-            players["exploiter"] = found.responder
-            cells.append(score("exploiter", f"{side} {seed}"))
-        rows.append(f"| {' | '.join(cells)} |")
+        names = [f"{side}-{seed}" for side in SIDES]
+        rows.append(f"| {seed} | {score(*names)} | {' | '.join(exploited[name] for name in names)} |")
     against = [f"| agent | {' | '.join(SCRIPTS)} |", "|---" * 4 + "|"]
-    against += [f"| {side} {seed} | {' | '.join(score(f'{side} {seed}', s) for s in SCRIPTS)} |" for side, seed in jobs]
-    control = [f"league {a} – league {b}: {score(f'league {a}', f'league {b}')}" for a, b in combinations(options.seeds, 2)]
+    against += [f"| {name} | {' | '.join(score(name, script) for script in SCRIPTS)} |" for name in recipes]
+    leagues = [f"league-{seed}" for seed in options.seeds]
+    control = [f"{one} against {other} {score(one, other)}" for one, other in combinations(leagues, 2)]
     told = f"python benchmarks/league_soccer.py --steps {options.steps} --seeds {' '.join(map(str, options.seeds))}"
     text = "\n".join(
         [
             "# Soccer: a league beside plain self-play",
             "",
-            f"Made by `{told}`: {options.steps:,} world steps for each side and seed, {hours:.2f} h for all of them, two at a "
-            f"time. Scores are wins and half the draws of {GAMES} games with balanced sides, Wilson's 95 % interval, and games "
-            "won / drawn / lost.",
+            f"Made by `{told}`: {options.steps:,} world steps for each side and seed, {hours:.2f} h of one core for "
+            f"all of them. Scores are wins and half the draws of {GAMES} games with balanced sides, Wilson's 95 % interval, "
+            "and games won / drawn / lost.",
             "",
             *rows,
             "",

@@ -1,9 +1,10 @@
 """What benchmarks of leagues share: train several, two at a time, and take the newest player of each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.progress import track
 
@@ -15,12 +16,21 @@ from marl_ppo.play.seating import Player
 from marl_ppo.training.players import load_player
 
 
+T = TypeVar("T")
+
+
 def train_all(recipes: Mapping[str, Recipe], folder: Path) -> None:
-    """Train leagues in FOLDER/NAME, each in a process of its own, from the start or where they were interrupted."""
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
-        trained = [executor.submit(train, recipe, folder / name) for name, recipe in recipes.items()]
-        for one in track(as_completed(trained), "training", total=len(trained), transient=True):
-            one.result()
+    """Train leagues in FOLDER/NAME, from the start or where they were interrupted."""
+    side_by_side({name: (recipe, folder / name) for name, recipe in recipes.items()}, train)
+
+
+def side_by_side(jobs: Mapping[str, tuple[Any, ...]], do: Callable[..., T]) -> dict[str, T]:
+    """What `do` returns for each job's arguments, two at a time, each in a process of its own."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as executor:
+        begun = {executor.submit(do, *arguments): name for name, arguments in jobs.items()}
+        for one in track(as_completed(begun), do.__name__, total=len(begun), transient=True):
+            one.result()  # raises what it raised
+        return {name: one.result() for one, name in begun.items()}
 
 
 def train(recipe: Recipe, folder: Path) -> None:
@@ -34,3 +44,9 @@ def newest(folder: Path, learner: str, spec: WorldSpec) -> Player:
     with Store.open(folder) as store:
         kept = [row.name for row in store.players() if row.kind == "frozen" and row.learner == learner]
     return Player(name=folder.name, policies=load_player(folder / "players" / kept[-1], spec, greedy=False).policies)
+
+
+def seconds_of(folder: Path) -> float:
+    """Wall time that a league took, over all its sessions."""
+    with Store.open(folder) as store:
+        return store.seconds()
