@@ -15,7 +15,6 @@ from marl_ppo.leagues.store import FILE, Store
 from marl_ppo.play.seating import Player
 from marl_ppo.training.players import load_player
 
-
 T = TypeVar("T")
 
 
