@@ -37,6 +37,7 @@ SIDES = ("league", "self-play")
 def recipe_of(side: str, seed: int, steps: int) -> Recipe:
     """Both sides take `steps` in all, those of a league shared as in the recipe; one thread each, since two run at a time."""
     recipe = replace(find_recipe("soccer", seed=seed), threads=1)
+    recipe = replace(recipe, learners=tuple(replace(one, train={**one.train, "threads": 1}) for one in recipe.learners))
     main = next(learner for learner in recipe.learners if learner.name == "main")
     if side == "self-play":
         return replace(recipe, learners=(replace(main, matchmaker="self_play", settings={}),), total_steps=steps)
