@@ -43,7 +43,7 @@ class StandingsFlags:
     """Tell where a league stands."""
 
     levels: int | None = None
-    """name so many bots, from easy to hard, by their win rates against the top player"""
+    """name so many bots, from easy to hard, by their mean win rates"""
     save_as: str | None = None
     """save these as agents/NAME-easy, ..."""
 

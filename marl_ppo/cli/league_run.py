@@ -56,7 +56,7 @@ class LeagueProgress(LeagueListener):
     def on_start(self, league: League) -> None:
         self._league, self._began = league, time.perf_counter()
         self._before = league.steps
-        self._total = league.recipe.total_steps * len(league.learners)
+        self._total = sum(one.train_config.total_steps for one in league.learners.values())
         learners = ", ".join(f"{name} ({one.config.matchmaker})" for name, one in league.learners.items())
         limit = "" if self._minutes is None else f" or {self._minutes:g} minutes"
         verb = (

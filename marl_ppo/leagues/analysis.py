@@ -14,9 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from marl_ppo.leagues.meta_solvers import max_entropy_nash
 
-LEVELS = (0.2, 0.5, 0.8)
-"""win rates against the top player that make an easy, a medium and a hard opponent"""
-
 
 class Decomposition(NamedTuple):
     """Payoffs = transitive + cyclic, orthogonal to each other."""
@@ -143,10 +140,10 @@ def nash_average(payoffs: ArrayLike, *, tolerance: float = 0.0) -> NashAverage:
     return NashAverage(mixture, a @ mixture)
 
 
-def pick_levels(win_rates: ArrayLike, levels: Sequence[float] = LEVELS) -> tuple[int, ...]:
+def pick_levels(win_rates: ArrayLike, levels: Sequence[float]) -> tuple[int, ...]:
     """Which players, indices in the order of `levels`, make opponents of these levels.
 
-    `win_rates` [K] of all against the top player; NaN leaves one out. The picks are different players whose win rates are
+    `win_rates` [K] of all; NaN leaves one out. The picks are different players whose win rates are
     nearest to the levels, by the sum of squared distances; look at their own win rates before you call one hard, for
     nobody may be near. Raises ValueError for fewer players than levels.
     """

@@ -75,8 +75,14 @@ class ExactGame:
         return meta_solvers.nash(self.payoffs(names))[0]
 
     def exploitability(self, members: Sequence[str], kept: Mapping[str, Sequence[str]]) -> list[Exploitability]:
-        """Of all members at meta-Nash, and of each learner's newest and average player; `kept` has its own, oldest first."""
-        found = [Exploitability(what="meta-Nash of all", nash_conv=self._conv(self.mixture(members, self.meta_nash(members))))]
+        """Of all members at meta-Nash, and of each learner's newest and average player; `kept` has its own, oldest first.
+
+        The meta-game has a Nash equilibrium of this kind between two teams only.
+        """
+        found = []
+        if len(self._spec.teams) == 2:
+            mixture = self.mixture(members, self.meta_nash(members))
+            found.append(Exploitability(what="meta-Nash of all", nash_conv=self._conv(mixture)))
         for learner, names in kept.items():
             if names:
                 found.append(

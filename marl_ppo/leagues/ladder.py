@@ -24,6 +24,8 @@ class Fixture(NamedTuple):
     first: str
     second: str
     games: int
+    offset: int = 0
+    """games of the two before these: the parts go on in turn"""
 
 
 class Played(NamedTuple):
@@ -134,5 +136,5 @@ def _schedule(spec: WorldSpec, fixtures: Sequence[Fixture], players: Mapping[str
         able = can_meet(spec, *(frozenset(players[name].policies) for name in (fixture.first, fixture.second)))
         if not able:
             raise ConfigError(f"{fixture.first!r} and {fixture.second!r} cannot fill the seats of world {spec.id!r} together")
-        schedule += [(f, able[g % len(able)]) for g in range(fixture.games)]
+        schedule += [(f, able[(fixture.offset + g) % len(able)]) for g in range(fixture.games)]
     return schedule

@@ -116,6 +116,7 @@ class League:
         if folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
             raise ConfigError(f"{folder} is not empty; choose another --name, or go on with `league run --resume {folder}`")
         try:
+            recipe = recipe.resolved()
             world = _make_world(recipe)
             folder.mkdir(parents=True, exist_ok=True)
             facts = {
@@ -127,7 +128,9 @@ class League:
             }
             league = cls(folder, recipe, Store.create(folder, facts), world)
             league._begin()
-        except Exception:  # a recipe that cannot work is found out here, and the name is to be free for a better one
+            for learner in league.learners.values():
+                learner.matchmaker.distribution(league._view(learner))
+        except BaseException:  # a recipe that cannot work is found out here, and the name is to be free for a better one
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return league
@@ -190,6 +193,7 @@ class League:
         trained = self._train(listener)
         for name, did in trained.items():
             self._digest(name, did, news)
+        self._begun_anew = []
         for learner in self.learners.values():
             self._keep(learner, turn, news)
         games = self._play_ladder(turn, news, listener)
@@ -211,10 +215,10 @@ class League:
 
     def close(self) -> None:
         """End threads, worlds and files."""
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)  # first: a thread may still train, if another one failed
         for learner in self.learners.values():
             learner.close()
-        if self._executor is not None:
-            self._executor.shutdown()
         self._world.close()
         self.store.close()
 
@@ -229,6 +233,8 @@ class League:
         self._players: dict[str, PlayerRow] = {}
         self._kept_at = dict.fromkeys(self.learners, 0)
         self._kept = dict.fromkeys(self.learners, 0)
+        self._begun_anew: list[str] = []
+        """learners that were reset at the end of the last turn: games that go on from then were half played by others"""
         news = _News()
         for name in anchors_of(self.recipe.anchors, self.spec):
             news.players.append(PlayerRow(name=name, kind="anchor", teams=self.spec.teams))
@@ -248,6 +254,7 @@ class League:
         self.members.remove_strangers(self._players)
         self.turn = self.store.turn()
         self._kept_at, self._kept = state["kept_at"], state["kept"]
+        self._begun_anew = state["begun_anew"]
         self.rankings.restore(self.store, state["title"])
         self.counts.load(self.store.counts())
         for name, learner in self.learners.items():
@@ -274,7 +281,7 @@ class League:
     def _digest(self, name: str, did: Turn, news: _News) -> None:
         for (opponent, part), scores in did.scores.items():
             news.matches.append(MatchRow.of("training", name, opponent, part, np.array(scores)))
-            if opponent != name and not self._together:
+            if opponent != name and not self._together and not {name, opponent} & set(self._begun_anew):
                 self.counts.add(name, opponent, scores)
 
     def _keep(self, learner: Learner, turn: int, news: _News) -> None:
@@ -291,6 +298,7 @@ class League:
         if model is not None:
             learner.begin_anew(self.learners[model] if model != SELF else None)
             self.counts.forget(learner.name)
+            self._begun_anew.append(learner.name)
             told = f"begins anew as {model}" if model != SELF else "begins anew with its first weights"
             news.events.append(EventRow(kind="reset", player=learner.name, text=told))
 
@@ -312,7 +320,7 @@ class League:
         self._kept_at[learner.name] = learner.trainer.steps
         self._enter([row])
         news.players.append(row)
-        if learner.config.matchmaker not in EXPLOITERS:
+        if learner.config.matchmaker not in EXPLOITERS and learner.plays_everything:
             self.rankings.title.challenge(name)
         news.events.append(EventRow(kind="joined", player=name, text=f"kept after {learner.trainer.steps:,} steps ({trigger})"))
 
@@ -336,6 +344,7 @@ class League:
         frozen = [row.name for row in rows if row.kind != "learner"]
         return View(
             learner=learner.name,
+            together=self._together,
             plays_everything=learner.plays_everything,
             opponents=[Opponent(name=row.name, learner=row.learner, role=row.role, live=row.kind == "learner") for row in rows],
             win_rates=np.array([count.win_rate for count in met]),
@@ -375,6 +384,7 @@ class League:
             "checkpoints": dict(checkpoints),
             "kept_at": self._kept_at,
             "kept": self._kept,
+            "begun_anew": self._begun_anew,
             "steps": {name: learner.trainer.steps for name, learner in self.learners.items()},
             "title": self.rankings.title.state(),
         }

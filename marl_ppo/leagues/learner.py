@@ -53,6 +53,7 @@ class Learner:
         self.bank = Bank(spec, self.parts, seed=self.train_config.seed, make_stack=fastest_stack)
         self.trainer = Trainer(self.train_config, bank=self.bank)
         self._open = ExitStack()
+        self._saved, self._saved_at = "", 0
 
     @property
     def name(self) -> str:
@@ -72,7 +73,7 @@ class Learner:
     def frozen_copy(self) -> Player:
         """The learner as it is now, for the others to meet."""
         students = self.trainer.setup.students.values()
-        copies = {id(student.actor): copy.deepcopy(student.policy.actor) for student in students}
+        copies = {id(student.actor): copy.deepcopy(student.policy.actor).cpu() for student in students}
         learner = self.bank.learner
         return Player(name=self.name, policies={agent: copies[id(actor)] for agent, actor in learner.policies.items()})
 
@@ -107,10 +108,16 @@ class Learner:
         self._board = self._open.enter_context(TensorBoard(self.folder, resumed_at=self.trainer.steps))
 
     def save(self) -> str:
-        """Write a checkpoint, whole or not at all, the record before it; returns its name."""
-        self._lines.flush()
-        os.fsync(self._lines.fileno())
-        return save_checkpoint(self.folder / CHECKPOINTS, self.trainer.checkpoint(), keep=2).name
+        """Write a checkpoint, whole or not at all, the record before it; returns its name.
+
+        What was saved and has not trained since, its budget being used up, is left as it is.
+        """
+        if self._saved_at != self.trainer.update:
+            self._lines.flush()
+            os.fsync(self._lines.fileno())
+            self._saved = save_checkpoint(self.folder / CHECKPOINTS, self.trainer.checkpoint(), keep=2).name
+            self._saved_at = self.trainer.update
+        return self._saved
 
     def restore(self, name: str, load: Callable[[list[str]], Mapping[str, Player]]) -> None:
         """Go on from a checkpoint that `save` named."""
@@ -118,6 +125,7 @@ class Learner:
         bank = checkpoint.counters["bank"]
         self.bank.restore(bank["residents"], bank["slots"], load([n for n in bank["residents"] if n != SELF]))
         self.trainer.restore(checkpoint)
+        self._saved, self._saved_at = name, self.trainer.update
 
     def begin_anew(self, model: "Learner | None" = None) -> None:
         """Forget what was learned, for the first weights or for what another learner knows now; optimisers begin anew, too.

@@ -43,6 +43,8 @@ class View:
     """The league as one learner sees it at the beginning of a turn."""
 
     learner: str
+    together: bool
+    """whether the world has one team, so that others are partners and nobody is beaten"""
     plays_everything: bool
     """whether it can sit on all seats, so that it can meet itself"""
     opponents: Sequence[Opponent]
@@ -122,6 +124,10 @@ class DeltaUniform(SelfPlay):
     self_play: float = 0.5
     """share of games against itself"""
 
+    def __post_init__(self) -> None:
+        _require_shares(self_play=self.self_play)
+        _require_shares(delta=self.delta)
+
     def distribution(self, view: View) -> Distribution:
         places = view.frozen()
         if not places:
@@ -139,6 +145,9 @@ class Prioritised(SelfPlay):
     power: float = 2.0
     self_play: float = 0.2
     """share of games against itself"""
+
+    def __post_init__(self) -> None:
+        _require_shares(self_play=self.self_play)
 
     def distribution(self, view: View) -> Distribution:
         past = _pfsp(view, view.frozen(), self.weighting, self.power)
@@ -161,11 +170,7 @@ class Main:
     """share of games against those it loses to or forgot to beat; the rest is self-play"""
 
     def __post_init__(self) -> None:
-        if min(self.pfsp, self.verification) < 0 or self.pfsp + self.verification > 1:
-            raise ConfigError(
-                f"pfsp and verification are shares of the games: at least 0, together at most 1; "
-                f"got {self.pfsp}, {self.verification}"
-            )
+        _require_shares(pfsp=self.pfsp, verification=self.verification)
 
     def distribution(self, view: View) -> Distribution:
         met = _Met(view)
@@ -215,6 +220,9 @@ class LeagueExploiter:
 
     reset: float = 0.25
 
+    def __post_init__(self) -> None:
+        _require_shares(reset=self.reset)
+
     def distribution(self, view: View) -> Distribution:
         met, frozen = _Met(view), view.frozen()
         if not frozen:
@@ -240,7 +248,15 @@ class PolicySpaceResponse:
     fresh: bool = True
     """whether each response begins with new weights"""
 
+    def __post_init__(self) -> None:
+        meta_solvers.find_solver(self.meta_solver)
+
     def distribution(self, view: View) -> Distribution:
+        if view.together or not view.plays_everything:
+            raise ConfigError(
+                f"psro solves games of two teams that each player can play both of, and learner {view.learner!r} cannot; "
+                "use pfsp or fictitious_play"
+            )
         places = view.frozen()
         return view.weighted(places, meta_solvers.solve(self.meta_solver, view.meta_game())) if places else _itself(view)
 
@@ -263,6 +279,9 @@ class Partners(SelfPlay):
     """share of games with nobody but itself"""
     learning: float = 0.375
     """share of games with others that learn; these are played with those who were kept where nobody else learns"""
+
+    def __post_init__(self) -> None:
+        _require_shares(self_play=self.self_play, learning=self.learning)
 
     def distribution(self, view: View) -> Distribution:
         live = [place for place, one in enumerate(view.opponents) if one.live]
@@ -319,7 +338,7 @@ class _Met:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self.win_rates = np.append(np.where(view.trusted, view.win_rates, 0.5), 0.5)
+        self.win_rates = np.append(np.where(view.trusted, view.win_rates, sampling.UNMET), sampling.UNMET)
 
     def mains(self) -> dict[int, list[int]]:
         """Each main agent of now → its past selves; where there is none, the others that learn."""
@@ -335,6 +354,15 @@ class _Met:
         return {name: float(chance) for name, chance in zip(names, probabilities, strict=True) if chance > 0}
 
 
+def _require_shares(**shares: float) -> None:
+    """Of games: each from 0 to 1, and so is their sum."""
+    if min(shares.values()) < 0 or sum(shares.values()) > 1:
+        told = " and ".join(shares)
+        got = ", ".join(map(str, shares.values()))
+        together = ", together" if len(shares) > 1 else ""
+        raise ConfigError(f"{told} must be at least 0 and{together} at most 1, got {got}")
+
+
 def _mixed(*parts: tuple[float, Distribution]) -> Distribution:
     mixed: Distribution = {}
     for weight, distribution in parts:
@@ -346,7 +374,8 @@ def _mixed(*parts: tuple[float, Distribution]) -> Distribution:
 def _pfsp(view: View, places: Sequence[int], weighting: sampling.Weighting, power: float = 2.0) -> Distribution:
     if not places:
         return {}
-    return view.weighted(places, sampling.pfsp(np.asarray(view.win_rates)[list(places)], weighting, power))
+    believed = np.where(view.trusted, view.win_rates, sampling.UNMET)
+    return view.weighted(places, sampling.pfsp(believed[list(places)], weighting, power))
 
 
 def _beats(view: View, places: Sequence[int]) -> Trigger | None:

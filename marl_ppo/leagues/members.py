@@ -71,12 +71,17 @@ def anchor(name: str, spec: WorldSpec) -> Player:
 
 
 def anchors_of(names: Iterable[str], spec: WorldSpec) -> list[str]:
-    """Those of the names that this world has."""
+    """Those of the names that this world has: it may have no script, or none for so many agents, or no random play.
+
+    Raises UnknownNameError for one that was asked for by its own name.
+    """
     found = []
     for name in names:
         try:
             anchor(name, spec)
-        except (UnknownNameError, ConfigError):  # no script, or none for so many agents; no random play in an unbounded space
+        except (UnknownNameError, ConfigError):
+            if name not in ("random", "scripted"):
+                raise
             continue
         found.append(name)
     return found

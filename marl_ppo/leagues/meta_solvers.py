@@ -33,9 +33,14 @@ def payoffs_of(win_rates: ArrayLike) -> NDArray[np.float64]:
 
 def solve(solver: str, payoffs: ArrayLike) -> Mixture:
     """The mixture [K] of the meta-solver of this name, one of `SOLVERS`; raises UnknownNameError for another name."""
-    if solver not in SOLVERS:
-        raise UnknownNameError.near("meta-solver", solver, SOLVERS, otherwise=f"There are {', '.join(SOLVERS)}.")
-    return SOLVERS[solver](payoffs)
+    return find_solver(solver)(payoffs)
+
+
+def find_solver(name: str) -> Callable[[ArrayLike], Mixture]:
+    """One of `SOLVERS`; raises UnknownNameError with the nearest name."""
+    if name not in SOLVERS:
+        raise UnknownNameError.near("meta-solver", name, SOLVERS, otherwise=f"There are {', '.join(SOLVERS)}.")
+    return SOLVERS[name]
 
 
 def uniform(payoffs: ArrayLike) -> Mixture:

@@ -38,45 +38,6 @@ def draw_partners(names: Sequence[str], returns: ArrayLike, file: Path, *, title
     return draw_table(names, values, texts, file, wording, score=False)
 
 
-def draw_ratings(
-    names: Sequence[str],
-    ratings: ArrayLike,
-    low: ArrayLike,
-    high: ArrayLike,
-    file: Path,
-    *,
-    title: str = "ratings",
-    unit: str = "rating",
-) -> Path:
-    """Ratings [K] with their intervals, one line per player in the order given, the first on top; returns `file`."""
-    # Loaded here and below, since nothing else needs it and it takes half a second.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    middle, lower, upper = (np.asarray(values, np.float64) for values in (ratings, low, high))
-    if not middle.shape == lower.shape == upper.shape == (len(names),):
-        raise ValueError(
-            f"ratings, low and high must be [K] for {len(names)} names, "
-            f"got {list(middle.shape)}, {list(lower.shape)} and {list(upper.shape)}"
-        )
-    figure = Figure(figsize=(8, 1.6 + 0.24 * len(names)), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    rows = np.arange(len(names))
-    axes.hlines(rows, lower, upper, color="C0", linewidth=2, alpha=0.5)
-    axes.plot(middle, rows, "o", color="C0", markersize=5)
-    axes.set_yticks(rows, names, fontsize=9)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.set_xlabel(f"{unit}, with 95 % interval")
-    axes.set_title(title, fontsize=10, pad=10)
-    axes.grid(axis="x", alpha=0.3)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, format="png")
-    return file
-
-
 def draw_rating_history(
     history: Mapping[str, Sequence[tuple[int, Rating]]], file: Path, *, title: str = "ratings", unit: str = "turn"
 ) -> Path:
@@ -84,6 +45,7 @@ def draw_rating_history(
 
     The best at the end, `NAMED` at most, have their names and the bands of their intervals; the others are grey.
     """
+    # Loaded here, since nothing else needs it and it takes half a second.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

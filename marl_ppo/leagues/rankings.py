@@ -74,7 +74,7 @@ class Rankings:
         fixtures = choose_fixtures(
             self.payoffs(names), lambda i, j: may_meet(names[i], names[j]), games, together=self._together
         )
-        if not self._together and (match := self.title.match()) and may_meet(*match):
+        if not self._together and (match := self.title.match()):
             fixtures.append(Fixture(*match, TITLE_GAMES))
         if not fixtures:
             return Results([], [], [], 0)
@@ -91,7 +91,7 @@ class Rankings:
 
     def _take(self, played: Played) -> Iterable[MatchRow]:
         """Count a fixture's games, and rate them one by one."""
-        first, second, _ = played.fixture
+        first, second = played.fixture.first, played.fixture.second
         spec = self._world.spec
         parts = parts_of(spec)
         for part in np.unique(played.parts):

@@ -13,15 +13,12 @@ matchmaker = "main"                # and its settings beside it, such as delta =
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
-
-import tomli_w
 
 from marl_ppo.errors import ConfigError
 from marl_ppo.training.config import TrainConfig
-from marl_ppo.training.config_file import from_settings, laid_over, preset, read_toml
+from marl_ppo.training.config_file import from_settings, laid_over, preset
 
 FORMAT_VERSION = 1
 World = dict[str, str | int | float | bool]
@@ -71,7 +68,7 @@ class Recipe:
     trusted_games: int = 30
     """games before a win rate is believed"""
     anchors: tuple[str, ...] = ("random", "scripted")
-    """players that never learn and give the ratings a fixed place; left out where the world has none"""
+    """players that never learn, of known strength; random and scripted are left out where the world has none"""
     meets_anchors: bool = False
     """whether learners meet the anchors in training, too"""
     ladder_games: int = 256
@@ -87,6 +84,10 @@ class Recipe:
             raise ConfigError("a league needs a learner: add [[learners]] with a name to the recipe")
         if twice := {name for name in names if names.count(name) > 1}:
             raise ConfigError(f"two learners are called {', '.join(sorted(twice))}; a name may be used once")
+        if taken := sorted({name for name in names if name in ("random", "scripted")}):
+            raise ConfigError(f"a learner cannot be called {taken[0]!r}: that is somebody already")
+        if len(set(self.anchors)) < len(self.anchors):
+            raise ConfigError(f"anchors must differ, got {', '.join(self.anchors)}")
         for name in ("total_steps", "turn_updates", "slots", "snapshot_steps", "snapshot_timeout", "trusted_games", "threads"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -96,6 +97,12 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """What `recipe_from` takes, every setting told."""
         return {"format": FORMAT_VERSION, **asdict(self)}
+
+    def resolved(self) -> "Recipe":
+        """The same league, with every setting of its learners' trainings told, so that no later preset changes it."""
+        configs = [self.train_config(learner) for learner in self.learners]
+        learners = tuple(replace(learner, train=asdict(config)) for learner, config in zip(self.learners, configs, strict=True))
+        return replace(self, learners=learners, world_config=configs[0].world_config)
 
     def train_config(self, learner: LearnerConfig) -> TrainConfig:
         """How one of the learners trains."""
@@ -110,11 +117,6 @@ class Recipe:
         }
         settings = laid_over(laid_over(laid_over(asdict(base), self.train), learner.train), own)
         return from_settings(TrainConfig, settings, source=f"the recipe's learner {learner.name!r}")
-
-
-def load_recipe(file: Path) -> Recipe:
-    """Raises ConfigError with the line or the nearest name."""
-    return recipe_from(read_toml(file), source=str(file))
 
 
 def recipe_from(settings: Mapping[str, Any], *, source: str) -> Recipe:
@@ -133,8 +135,3 @@ def recipe_from(settings: Mapping[str, Any], *, source: str) -> Recipe:
         own["settings"] = {**own.get("settings", {}), **rest}
         made.append(from_settings(LearnerConfig, own, source=f"{source}, a learner"))
     return from_settings(Recipe, {**settings, "learners": tuple(made)}, source=source)
-
-
-def recipe_text(recipe: Recipe) -> str:
-    """As TOML, every setting told."""
-    return tomli_w.dumps(recipe.as_dict())

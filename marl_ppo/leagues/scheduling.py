@@ -26,5 +26,5 @@ def choose_fixtures(payoffs: Payoffs, can_meet: Callable[[int, int], bool], game
         i, j = int(rows[pair]), int(columns[pair])
         if can_meet(i, j) or can_meet(j, i):
             first, second = (i, j) if can_meet(i, j) else (j, i)
-            fixtures.append(Fixture(payoffs.names[first], payoffs.names[second], GAMES))
+            fixtures.append(Fixture(payoffs.names[first], payoffs.names[second], GAMES, int(payoffs.games[i, j])))
     return fixtures

@@ -174,8 +174,8 @@ class Store:
         file = folder / FILE
         if not file.is_file():
             raise FileFormatError(f"{folder} is no league: it has no {FILE}")
-        store = cls(_connect(file) if writing else _connect_to_read(file), file)
         try:
+            store = cls(_connect(file) if writing else _connect_to_read(file), file)
             found = store.facts().get("format")
         except sqlite3.DatabaseError as error:
             raise FileFormatError(f"{file} cannot be read: {error}") from error

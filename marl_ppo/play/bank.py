@@ -8,6 +8,7 @@ Draws depend on (seed, copy, episode) and the slots alone; the parts take turns,
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -21,6 +22,7 @@ from marl_ppo.play.play import Play
 from marl_ppo.play.seating import Player, seat_all
 
 SELF = ""
+ALL_SPLITS = 6
 LearnerPart = frozenset[str]
 """the agents that the learner plays"""
 
@@ -32,11 +34,20 @@ def team_parts(spec: WorldSpec, teams: Iterable[str]) -> list[LearnerPart]:
 
 
 def partner_parts(spec: WorldSpec) -> list[LearnerPart]:
-    """The learner plays some agents of the world and a partner the others: every split, those of each size in turn."""
+    """The learner plays some agents of the world and a partner the others: every split, those of each size in turn.
+
+    Of more agents than ALL_SPLITS, one agent or all but one: the number of splits doubles with every agent.
+    """
     agents = spec.agents
     if len(agents) < 2:
         raise ConfigError(f"world {spec.id!r} has one agent, so there is no partner to play with")
-    return [frozenset(some) for size in range(1, len(agents)) for some in combinations(agents, size)]
+    return list(_splits(agents))
+
+
+@cache
+def _splits(agents: tuple[str, ...]) -> tuple[LearnerPart, ...]:
+    sizes = range(1, len(agents)) if len(agents) <= ALL_SPLITS else (1, len(agents) - 1)
+    return tuple(frozenset(some) for size in sizes for some in combinations(agents, size))
 
 
 class Bank:

@@ -130,7 +130,7 @@ class Play:
             if len(self._units) < len(places):
                 self._units.append((unit, greedy[p]))
         width = max((unit.memory_size for unit, _ in self._units), default=0)
-        self.memory = [_widened(memory, width) for memory in self.memory]
+        self.memory = [_widened(memory[:, :width], width) for memory in self.memory]
         if seats is not None:
             for own, given in zip(self.seats, seats, strict=True):
                 own[...] = given

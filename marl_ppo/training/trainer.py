@@ -108,8 +108,11 @@ class Trainer:
 
         Raises FileFormatError where the model has other networks.
         """
-        known = {file: held for file, held in model.files.items() if "/optimizer" not in file} if model else {}
-        state.restore_learners(self.setup, {**self._initial, **known})
+        files = self._initial
+        if model is not None:
+            known = {file: held for file, held in model.files.items() if "/optimizer" not in file}
+            files = known | {file: held for file, held in files.items() if "/optimizer" in file}
+        state.restore_learners(self.setup, files)
 
     def take_notices(self) -> list[str]:
         """What the worlds have to tell since the last call."""

@@ -22,6 +22,7 @@ ROCK_PAPER_SCISSORS = np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]])
 LADDER = np.array([[0.0, 0.5, 1], [-0.5, 0, 0.5], [-1, -0.5, 0]])
 WIN_RATES = np.array([[0.5, 0.8, 0.3], [0.2, 0.5, 0.9], [0.7, 0.1, 0.5]])
 NAN = float("nan")
+LEVELS = (0.2, 0.5, 0.8)
 
 
 def test_a_cycle_has_no_transitive_share_and_a_ladder_nothing_else() -> None:
@@ -140,18 +141,18 @@ def test_nash_averages_do_not_change_with_copies() -> None:
 
 
 def test_levels_are_the_players_nearest_to_their_win_rates() -> None:
-    """.25, .45 and .7 of these; whoever never met the top player is left out."""
-    assert pick_levels([0.7, 0.02, 0.45, NAN, 0.25, 0.6]) == (4, 2, 0)
+    """.25, .45 and .7 of these; whoever never met anybody is left out."""
+    assert pick_levels([0.7, 0.02, 0.45, NAN, 0.25, 0.6], LEVELS) == (4, 2, 0)
     assert pick_levels([0.1, 0.9], levels=[0.9, 0.1]) == (1, 0)
 
 
 def test_levels_are_different_players_in_the_order_of_strength_even_if_all_are_weak() -> None:
-    assert pick_levels([0.15, 0.01, 0.1, 0.12]) == (2, 3, 0)
+    assert pick_levels([0.15, 0.01, 0.1, 0.12], LEVELS) == (2, 3, 0)
 
 
 def test_what_cannot_be_analysed_is_refused() -> None:
     with pytest.raises(ValueError, match="3 levels need as many players with a win rate, got 2"):
-        pick_levels([0.5, NAN, 0.5])
+        pick_levels([0.5, NAN, 0.5], LEVELS)
     with pytest.raises(ValueError, match="win rates of 0 and 1 have no logit; pass the numbers of games"):
         logits_of([[0.5, 1], [0, 0.5]])
     with pytest.raises(ValueError, match="payoffs must be antisymmetric"):

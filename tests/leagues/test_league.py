@@ -11,13 +11,16 @@ import pytest
 import torch
 from league_process import RECIPE
 
+from marl_ppo.agents.stacked import Member
 from marl_ppo.errors import ConfigError, FileFormatError
 from marl_ppo.leagues.ladder import Fixture, Played
 from marl_ppo.leagues.league import League
+from marl_ppo.leagues.learner import Learner
 from marl_ppo.leagues.recipe import Recipe, recipe_from
 from marl_ppo.leagues.store import Store
 from marl_ppo.leagues.title import Title
 from marl_ppo.training.checkpoint import Checkpoint, load_checkpoint
+from marl_ppo.training.config import TrainConfig
 
 TURNS = 10
 
@@ -106,6 +109,65 @@ def test_an_exploiter_may_begin_with_what_the_main_agent_knows_now(tmp_path: Pat
         assert mains.optimizer_state()
 
 
+def test_a_finished_learner_leaves_its_checkpoint_as_it_is(tmp_path: Path) -> None:
+    """To write it again would first remove what the store names; who dies in between could not be resumed."""
+    main, exploiter, rover = recipe_from(RECIPE, source="the test").learners
+    short = replace(exploiter, train={**exploiter.train, "total_steps": 256})
+    recipe = replace(recipe_from(RECIPE, source="the test"), learners=(main, short, rover))
+    with League.create(recipe, tmp_path / "league") as league:
+        league.run(turns=1)
+        (saved,) = (league.folder / "learners" / "exploiter" / "checkpoints").iterdir()
+        number = saved.stat().st_ino
+        league.run(turns=2)
+
+        assert league.learners["exploiter"].trainer.finished
+        assert saved.stat().st_ino == number
+    with League.resume(tmp_path / "league") as league:
+        league.run(turns=1)
+
+        assert league.learners["exploiter"].trainer.steps == 256
+        assert league.turn == 4
+
+
+def test_games_that_a_learner_began_before_its_reset_are_not_counted(tmp_path: Path) -> None:
+    with League.create(recipe_from(RECIPE, source="the test"), tmp_path / "league") as league:
+        while not any(event.kind == "reset" and event.player == "exploiter" for event in league.play_turn().events):
+            pass
+        league.play_turn()
+
+        assert not [pair for *pair, _ in league.counts.items() if "exploiter" in pair]
+        league.play_turn()
+        assert [pair for *pair, _ in league.counts.items() if "exploiter" in pair]
+
+
+def test_a_league_goes_on_when_nobody_with_a_memory_is_met_any_more(tmp_path: Path) -> None:
+    """Seats keep as much memory as those who sit there need now, not as any ever needed."""
+    recipe = recipe_from(RECIPE, source="the test")
+    gru, _, plain = recipe.learners
+    learners = (gru, replace(plain, matchmaker="delta_uniform", settings={"delta": 1.0, "self_play": 0.0}))
+    with League.create(replace(recipe, learners=learners, slots=1), tmp_path / "league") as league:
+        (play,) = league.learners["rover"].trainer.setup.plays
+        while True:
+            league.play_turn()
+            widths = {memory.shape[1] for memory in play.memory}
+            if league.turn > 3 and widths == {0}:
+                break
+            assert league.turn < 60
+        before = league.turn
+    with League.resume(tmp_path / "league") as league:
+        league.play_turn()
+
+        assert league.turn == before + 1
+
+
+def test_a_resumed_league_trains_as_it_did_whatever_presets_say_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with League.create(recipe_from(RECIPE, source="the test"), tmp_path / "league") as league:
+        before = {name: one.train_config for name, one in league.learners.items()}
+    monkeypatch.setattr("marl_ppo.leagues.recipe.preset", lambda world: TrainConfig(world=world, num_envs=3))
+    with League.resume(tmp_path / "league") as league:
+        assert {name: one.train_config for name, one in league.learners.items()} == before
+
+
 def test_who_is_to_begin_with_what_it_has_no_networks_for_is_named(tmp_path: Path) -> None:
     with (
         League.create(_begins_as_main({}), tmp_path / "league") as league,
@@ -144,14 +206,20 @@ def test_frozen_seats_store_nothing_and_learner_seats_everything(played: League)
 
 
 def test_a_turn_of_frozen_opponents_moves_only_the_learner(played: League) -> None:
-    """No opponent in the bank has a weight that asks for a gradient."""
-    for learner in played.learners.values():
-        frozen = [policy for policy in learner.bank.cast.policies if hasattr(policy, "stack")]
+    def frozen(learner: Learner) -> list[np.ndarray]:
+        stacks = {id(one.stack): one.stack for one in learner.bank.cast.policies if isinstance(one, Member)}
+        # A stack of standard networks has its weights in one array, another one in tensors by name.
+        states = [getattr(stack, "_state", None) or {"": torch.from_numpy(stack.parameters)} for stack in stacks.values()]
+        return [tensor.numpy().copy() for state in states for tensor in state.values()]
 
-        assert frozen
-        for member in frozen:
-            # A stack of standard networks has its weights in numpy arrays, which know no gradients.
-            assert not any(tensor.requires_grad for tensor in getattr(member.stack, "_state", {}).values())
+    for learner in played.learners.values():
+        (policy,) = (student.policy for student in learner.trainer.setup.students.values())
+        before, own = frozen(learner), [tensor.detach().clone() for tensor in policy.actor.parameters()]
+        learner.train()
+
+        assert before
+        assert all(np.array_equal(a, b) for a, b in zip(before, frozen(learner), strict=True))
+        assert not any(torch.equal(a, b) for a, b in zip(own, policy.actor.parameters(), strict=True))
 
 
 def test_sides_are_balanced_in_training_and_on_the_ladder(played: League) -> None:

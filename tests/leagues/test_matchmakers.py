@@ -20,6 +20,7 @@ def view(opponents: Sequence[Opponent] = PAST, win_rates: Sequence[float] | None
     frozen = sum(not one.live for one in opponents)
     usual: dict[str, Any] = {
         "learner": "main",
+        "together": False,
         "plays_everything": True,
         "opponents": opponents,
         "win_rates": rates,
@@ -76,6 +77,35 @@ def test_a_win_rate_of_few_games_is_not_believed() -> None:
     assert distribution("main", few)["exploiter-0"] == pytest.approx(0.5 / 6)
 
 
+@pytest.mark.parametrize("name", ["main", "pfsp", "league_exploiter"])
+def test_one_lucky_game_changes_nothing(name: str) -> None:
+    lucky = view(win_rates=[1.0, 0.5, 0.5, 0.5, 0.5], trusted=np.zeros(5, bool))
+
+    assert distribution(name, lucky) == distribution(name, view())
+
+
+def test_psro_is_refused_where_there_is_no_game_to_solve() -> None:
+    for seen in (view(together=True), view(plays_everything=False)):
+        with pytest.raises(ConfigError, match=r"psro solves games of two teams .* use pfsp or fictitious_play"):
+            distribution("psro", seen)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("main", {"pfsp": 0.9, "verification": 0.2}, r"pfsp and verification must be .* together at most 1, got 0\.9, 0\.2"),
+        ("delta_uniform", {"delta": 2.0}, r"delta must be at least 0 and at most 1, got 2\.0"),
+        ("delta_uniform", {"self_play": -0.1}, r"self_play must be at least 0 and at most 1, got -0\.1"),
+        ("pfsp", {"self_play": 1.5}, r"self_play must be at least 0 and at most 1, got 1\.5"),
+        ("partners", {"self_play": 0.6, "learning": 0.6}, r"self_play and learning .* got 0\.6, 0\.6"),
+        ("league_exploiter", {"reset": 2.0}, r"reset must be at least 0 and at most 1, got 2\.0"),
+    ],
+)
+def test_shares_that_are_none_are_refused(name: str, settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_matchmaker(name, settings)
+
+
 def test_a_main_exploiter_meets_the_main_agent_unless_that_is_hopeless() -> None:
     """At 10 % or less it meets its past instead, equals first: x(1 - x) of .5, .5, 1, 1, 1."""
     main = Opponent(name="main", learner="main", role="main", live=True)
@@ -122,7 +152,7 @@ def test_a_learner_with_an_empty_league_meets_itself(name: str) -> None:
     assert distribution(name, view([])) == {SELF: 1.0}
 
 
-@pytest.mark.parametrize("name", ["self_play", "fictitious_play", "delta_uniform", "pfsp", "main", "psro"])
+@pytest.mark.parametrize("name", ["self_play", "fictitious_play", "delta_uniform", "pfsp", "main"])
 def test_one_that_plays_a_single_team_meets_those_of_the_other(name: str) -> None:
     """Chasers never sit on both sides: before anybody was kept, they meet the prey as they are now."""
     prey = Opponent(name="prey", learner="prey", role="main", live=True)
@@ -146,8 +176,6 @@ def test_a_main_agent_may_play_itself_more_often() -> None:
     found = distribution("main", view(win_rates=[0.9] * 5), pfsp=0.2, verification=0.1)
 
     assert found == pytest.approx({SELF: 0.8, **{one.name: 0.04 for one in PAST}})
-    with pytest.raises(ConfigError, match=r"together at most 1; got 0\.9, 0\.2"):
-        make_matchmaker("main", {"pfsp": 0.9, "verification": 0.2})
 
 
 def test_exploiters_begin_anew_and_main_agents_never_do() -> None:
@@ -167,6 +195,8 @@ def test_an_exploiter_may_begin_as_a_main_agent_is_now() -> None:
 
 
 def test_unknown_matchmakers_and_settings_are_named() -> None:
+    with pytest.raises(UnknownNameError, match="max_entropy_nash"):
+        make_matchmaker("psro", {"meta_solver": "entropy_nash"})
     with pytest.raises(UnknownNameError, match="main_exploiter"):
         make_matchmaker("main_exploter", {})
     with pytest.raises(ConfigError, match=r"matchmaker 'pfsp' has the unknown setting 'powr'; did you mean 'power'"):

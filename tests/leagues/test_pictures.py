@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from matplotlib.ticker import FixedLocator
 
-from marl_ppo.leagues.pictures import NAMED, draw_payoff, draw_rating_history, draw_ratings
+from marl_ppo.leagues.pictures import NAMED, draw_payoff, draw_rating_history
 from marl_ppo.leagues.ratings import Rating
 
 NAN = float("nan")
@@ -60,28 +59,6 @@ def test_long_names_are_inside_the_picture(tmp_path: Path) -> None:
     assert all((edge == 1).all() for edge in (picture[0], picture[-1], picture[:, 0], picture[:, -1]))
 
 
-def test_ratings_are_drawn_in_the_given_order_from_the_top_with_their_intervals(tmp_path: Path, figures: list[Figure]) -> None:
-    draw_ratings(["best", "worst"], [30, 20], [25, 10], [35, 31], tmp_path / "ratings.png", unit="Elo")
-    axes = figures[-1].axes[0]
-    segments = [segment[:, 0].tolist() for segment in axes.collections[0].get_segments()]  # type: ignore[attr-defined]
-
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["best", "worst"]
-    assert axes.yaxis_inverted()
-    assert segments == [[25, 35], [10, 31]]
-    assert axes.get_xlabel() == "Elo, with 95 % interval"
-
-
-def test_forty_ratings_have_room_for_forty_names(tmp_path: Path, figures: list[Figure]) -> None:
-    """Names of 9 points, 1/8 inch, need more than that from one to the next."""
-    values = np.arange(40.0)
-    draw_ratings([f"player-{i}" for i in range(40)], values, values - 1, values + 1, tmp_path / "ratings.png")
-    axes = figures[-1].axes[0]
-    height = axes.get_window_extent().height / figures[-1].dpi
-
-    assert height / 40 > 9 / 72 * 1.2
-    assert isinstance(axes.yaxis.get_major_locator(), FixedLocator)
-
-
 def test_a_history_names_the_best_and_keeps_their_names_apart(tmp_path: Path, figures: list[Figure]) -> None:
     """Thirty players that end within one point of each other."""
     history = {f"player-{i}": [(t, Rating(mu=20 + i * t / 300)) for t in range(11)] for i in range(30)}
@@ -100,5 +77,3 @@ def test_a_history_without_ratings_is_an_empty_picture(tmp_path: Path) -> None:
 def test_tables_that_do_not_fit_the_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must be \[K, K\] for 1 names, got \[2, 2\] and \[2, 2\]"):
         draw_payoff(["a"], np.ones((2, 2)), np.ones((2, 2)), tmp_path / "payoff.png")
-    with pytest.raises(ValueError, match=r"must be \[K\] for 2 names, got \[2\], \[1\] and \[2\]"):
-        draw_ratings(["a", "b"], [1, 2], [1], [2, 3], tmp_path / "ratings.png")
