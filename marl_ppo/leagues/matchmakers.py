@@ -279,20 +279,26 @@ class Partners(SelfPlay):
     """share of games with nobody but itself"""
     learning: float = 0.375
     """share of games with others that learn; these are played with those who were kept where nobody else learns"""
+    anchors: float = 0.0
+    """share of games with anchors and guests, who never learn, if the recipe has `meets_anchors`"""
 
     def __post_init__(self) -> None:
-        _require_shares(self_play=self.self_play, learning=self.learning)
+        _require_shares(self_play=self.self_play, learning=self.learning, anchors=self.anchors)
 
     def distribution(self, view: View) -> Distribution:
         live = [place for place, one in enumerate(view.opponents) if one.live]
-        kept = view.frozen()
+        anchors = view.frozen(learner="")
+        kept = [place for place in view.frozen() if place not in anchors]
+        if not (live or anchors or kept):
+            return _itself(view)
+        learning, scripts = self.learning * bool(live), self.anchors * bool(anchors)
         parts = [(self.self_play, _itself(view))]
-        if live:
-            parts.append((self.learning if kept else 1 - self.self_play, view.weighted(live, sampling.uniform(len(live)))))
-        if kept:
-            rest = 1 - self.self_play - (self.learning if live else 0.0)
-            parts.append((rest, view.weighted(kept, sampling.uniform(len(kept)))))
-        return _mixed(*parts) if live or kept else _itself(view)
+        # What learners and anchors leave is for those who were kept.
+        for share, places in ((learning, live), (scripts, anchors), (1 - self.self_play - learning - scripts, kept)):
+            if places:
+                parts.append((share, view.weighted(places, sampling.uniform(len(places)))))
+        total = sum(share for share, _ in parts)
+        return _mixed(*((share / total, chances) for share, chances in parts))
 
 
 BUILT_IN: Mapping[str, type[Any]] = {

@@ -323,3 +323,22 @@ def test_kuhn_script_mixes_where_it_is_asked_to_be_greedy() -> None:
     )
 
     assert decision.actions.sum() == 33
+
+
+STUBBORN = {
+    "nearest": [1, 1, 1],
+    "farthest": [2, 2, 2],
+    "numbered": [0, 1, 2],
+    "shifted": [1, 2, 0],
+    "reversed": [2, 1, 0],
+}
+
+
+@pytest.mark.parametrize(("name", "wanted"), STUBBORN.items())
+def test_stubborn_players_of_spread_go_where_they_like(name: str, wanted: list[int]) -> None:
+    """Three agents at one place: two apart, .1 and 3 from the landmarks."""
+    spec = make_world("spread").spec
+    policy = scripted_policy("spread", spec.groups[0], spec, name)
+    places = torch.tensor([[2.0, 0.0], [0.1, 0.0], [0.0, -3.0]])
+
+    assert policy.choose(places.expand(3, 3, 2), torch.arange(3)).tolist() == wanted

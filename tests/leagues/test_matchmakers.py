@@ -97,7 +97,7 @@ def test_psro_is_refused_where_there_is_no_game_to_solve() -> None:
         ("delta_uniform", {"delta": 2.0}, r"delta must be at least 0 and at most 1, got 2\.0"),
         ("delta_uniform", {"self_play": -0.1}, r"self_play must be at least 0 and at most 1, got -0\.1"),
         ("pfsp", {"self_play": 1.5}, r"self_play must be at least 0 and at most 1, got 1\.5"),
-        ("partners", {"self_play": 0.6, "learning": 0.6}, r"self_play and learning .* got 0\.6, 0\.6"),
+        ("partners", {"self_play": 0.6, "learning": 0.6}, r"self_play and learning and anchors .* got 0\.6, 0\.6, 0\.0"),
         ("league_exploiter", {"reset": 2.0}, r"reset must be at least 0 and at most 1, got 2\.0"),
     ],
 )
@@ -140,7 +140,11 @@ def test_partners_play_with_themselves_with_those_who_learn_and_with_all_who_wer
     expected = {SELF: 0.4, "main-0": 0.15, "exploiter-0": 0.15, "exploiter": 0.3}
 
     assert distribution("partners", view([PAST[0], EXPLOITER, LIVE]), self_play=0.4, learning=0.3) == pytest.approx(expected)
-    assert distribution("partners", view([LIVE]), self_play=0.4) == pytest.approx({SELF: 0.4, "exploiter": 0.6})
+    assert distribution("partners", view([LIVE]), self_play=0.4, learning=0.4) == pytest.approx({SELF: 0.5, "exploiter": 0.5})
+    script = Opponent(name="scripted", learner="", role="", live=False)
+    assert distribution("partners", view([PAST[0], script]), self_play=0.4, learning=0.1, anchors=0.5) == pytest.approx(
+        {SELF: 0.4, "scripted": 0.5, "main-0": 0.1}
+    )
     assert distribution("partners", view([EXPLOITER]), self_play=0.4) == pytest.approx({SELF: 0.4, "exploiter-0": 0.6})
 
 

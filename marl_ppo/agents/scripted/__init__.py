@@ -122,5 +122,5 @@ register_script("soccer", "players", f"{__name__}.soccer:Hard")
 for _name in ("easy", "medium", "hard"):
     register_script("soccer", "players", f"{__name__}.soccer:{_name.capitalize()}", name=_name)
 
-for _name in ("nearest", "numbered"):
+for _name in ("nearest", "farthest", "numbered", "shifted", "reversed"):
     register_script("spread", "agents", f"{__name__}.particle:{_name.capitalize()}", name=_name)

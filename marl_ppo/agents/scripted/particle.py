@@ -54,23 +54,53 @@ class Spread(Particle):
         return move(self._space, feasible(self._space, steer(offset, velocity))), turn.memory
 
 
-class Nearest(Spread):
-    """Goes to the landmark nearest to itself, whoever else does."""
+class Stubborn(Particle):
+    """Goes to a landmark whatever the others do. Of no use to a team, but partners to be tested with and to learn from."""
 
     def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
         velocity, _, landmarks, _ = turn.obs.split([2, 2, 2 * self._peers, 4 * self._peers - 4], dim=-1)
         places = pairs(landmarks)
-        nearest = pick(places, places.square().sum(-1).argmin(-1))
-        return move(self._space, feasible(self._space, steer(nearest, velocity))), turn.memory
+        wanted = pick(places, self.choose(places, turn.agent_index))
+        return move(self._space, feasible(self._space, steer(wanted, velocity))), turn.memory
+
+    def choose(self, landmarks: Float[Tensor, "B N 2"], number: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+        """Which landmark, of their places and the number of the agent."""
+        raise NotImplementedError
 
 
-class Numbered(Spread):
-    """Goes to the landmark that has the number of its agent."""
+class Nearest(Stubborn):
+    """To the nearest."""
 
-    def play(self, turn: Turn) -> tuple[Tensor, Tensor]:
-        velocity, _, landmarks, _ = turn.obs.split([2, 2, 2 * self._peers, 4 * self._peers - 4], dim=-1)
-        own = pick(pairs(landmarks), turn.agent_index)
-        return move(self._space, feasible(self._space, steer(own, velocity))), turn.memory
+    def choose(self, landmarks: Float[Tensor, "B N 2"], number: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+        return landmarks.square().sum(-1).argmin(-1)
+
+
+class Farthest(Stubborn):
+    """To the farthest."""
+
+    def choose(self, landmarks: Float[Tensor, "B N 2"], number: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+        return landmarks.square().sum(-1).argmax(-1)
+
+
+class Numbered(Stubborn):
+    """To the one that has its number."""
+
+    def choose(self, landmarks: Float[Tensor, "B N 2"], number: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+        return number
+
+
+class Shifted(Stubborn):
+    """To the one after that of its number."""
+
+    def choose(self, landmarks: Float[Tensor, "B N 2"], number: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+        return (number + 1) % self._peers
+
+
+class Reversed(Stubborn):
+    """To the one that has its number, counted from the last."""
+
+    def choose(self, landmarks: Float[Tensor, "B N 2"], number: Int[Tensor, "B"]) -> Int[Tensor, "B"]:
+        return self._peers - 1 - number
 
 
 class Speaker(Particle):
