@@ -27,7 +27,7 @@ from marl_ppo.errors import ConfigError
 from marl_ppo.leagues.counts import DecayedCounts
 from marl_ppo.leagues.ladder import parts_of
 from marl_ppo.leagues.learner import Learner, Turn
-from marl_ppo.leagues.matchmakers import Distribution, Opponent, View
+from marl_ppo.leagues.matchmakers import EXPLOITERS, Distribution, Opponent, View
 from marl_ppo.leagues.members import Members, anchors_of
 from marl_ppo.leagues.payoffs import Payoffs
 from marl_ppo.leagues.rankings import Rankings
@@ -41,8 +41,6 @@ from marl_ppo.training.trainer import Progress
 LADDER_COPIES = 256
 LOCK = "lock"
 """an empty file that whoever runs the league holds"""
-EXPLOITERS = ("main_exploiter", "league_exploiter")
-"""roles whose players are strong against some, and no candidates for the title"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

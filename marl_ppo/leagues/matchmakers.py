@@ -20,6 +20,8 @@ from marl_ppo.leagues import alphastar, meta_solvers, sampling
 from marl_ppo.play.bank import SELF
 from marl_ppo.training.config_file import from_settings
 
+EXPLOITERS = ("main_exploiter", "league_exploiter")
+"""roles whose players are strong against some, and no candidates for the title"""
 Trigger = Literal["skill", "timeout"]
 Distribution = dict[str, float]
 """player's name → chance of meeting it; SELF is the learner itself, on all seats"""
@@ -72,6 +74,10 @@ class View:
     def live(self, role: str) -> list[int]:
         """Places of the other learners of a role."""
         return [place for place, one in enumerate(self.opponents) if one.live and one.role == role]
+
+    def exploitable(self) -> list[int]:
+        """Places of the other learners that are no exploiters."""
+        return [place for place, one in enumerate(self.opponents) if one.live and one.role not in EXPLOITERS]
 
     def weighted(self, places: Sequence[int], chances: Array) -> Distribution:
         """A distribution over some places."""
@@ -200,17 +206,17 @@ class MainExploiter:
     as AlphaStar's exploiters begin with what was learned from people"""
 
     def distribution(self, view: View) -> Distribution:
-        mains = {place: view.frozen(learner=view.opponents[place].name) for place in view.live("main")}
+        mains = {place: view.frozen(learner=view.opponents[place].name) for place in view.exploitable()}
         if not mains:
-            raise ConfigError(f"learner {view.learner!r} is a main_exploiter, but it meets no learner with matchmaker = 'main'")
+            raise ConfigError(f"learner {view.learner!r} is a main_exploiter, but nobody else learns who is no exploiter")
         met = _Met(view)
         return met.named(alphastar.main_exploiter(met.win_rates, mains=mains))
 
     def trigger(self, view: View) -> Trigger | None:
-        return _beats(view, view.live("main"))
+        return _beats(view, view.exploitable())
 
     def resets(self, chance: float, view: View) -> str | None:
-        mains = view.live("main")
+        mains = view.exploitable()
         return view.opponents[mains[int(chance * len(mains))]].name if self.begins_as == "main" else SELF
 
 

@@ -117,7 +117,7 @@ def test_a_main_exploiter_meets_the_main_agent_unless_that_is_hopeless() -> None
 
 
 def test_an_exploiter_without_anybody_to_exploit_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"'exploiter' is a main_exploiter, but it meets no learner with matchmaker = 'main'"):
+    with pytest.raises(ConfigError, match=r"'exploiter' is a main_exploiter, but nobody else learns who is no exploiter"):
         distribution("main_exploiter", view(learner="exploiter"))
 
 
