@@ -2,10 +2,10 @@
 
     python benchmarks/league_soccer.py [--seeds 0 1 2] [--steps 20000000] [--folder runs/league-soccer]
 
-Both sides have the recipe leagues/soccer.toml and the same steps of all learners together; self-play is the same recipe with
-one learner that meets nobody but itself. A side's agent is the newest player of its learner `main`. Measured, 1000 games each
-with balanced sides: league against self-play of the same seed; both against every script; a fresh exploiter with a tenth of
-the steps against each; and leagues of different seeds against one another, where no difference is expected.
+Both sides have the recipe leagues/soccer.toml and the same steps of all learners together; self-play is the recipe's first
+learner, who meets nobody but itself. A side's agent is the newest player of that learner. Measured, 1000 games each with balanced sides: league against self-play of the same
+seed; both against every script; a fresh exploiter with a tenth of the steps against each; and leagues of different seeds
+against one another, where no difference is expected.
 
 What was trained already in FOLDER is not trained again, so that the benchmark can be interrupted. Writes docs/league_soccer.md.
 """
@@ -38,9 +38,9 @@ def recipe_of(side: str, seed: int, steps: int) -> Recipe:
     """Both sides take `steps` in all, those of a league shared as in the recipe; one thread each, since two run at a time."""
     recipe = replace(find_recipe("soccer", seed=seed), threads=1)
     recipe = replace(recipe, learners=tuple(replace(one, train={**one.train, "threads": 1}) for one in recipe.learners))
-    main = next(learner for learner in recipe.learners if learner.name == "main")
     if side == "self-play":
-        return replace(recipe, learners=(replace(main, matchmaker="self_play", settings={}),), total_steps=steps)
+        main = replace(recipe.learners[0], matchmaker="self_play", settings={})
+        return replace(recipe, learners=(main,), total_steps=steps)
     share = steps / sum(recipe.train_config(learner).total_steps for learner in recipe.learners)
     learners = [replace(one, train=_scaled(one.train, share)) for one in recipe.learners]
     return replace(recipe, learners=tuple(learners), total_steps=round(recipe.total_steps * share))
