@@ -3,9 +3,9 @@
     python benchmarks/league_soccer.py [--seeds 0 1 2] [--steps 20000000] [--folder runs/league-soccer]
 
 Both sides have the recipe leagues/soccer.toml and the same steps of all learners together; self-play is the recipe's first
-learner, who meets nobody but itself. A side's agent is the newest player of that learner. Measured, 1000 games each with balanced sides: league against self-play of the same
-seed; both against every script; a fresh exploiter with a tenth of the steps against each; and leagues of different seeds
-against one another, where no difference is expected.
+learner, who meets nobody but itself. A side's agent is the newest player of that learner. Measured, 1000 games each with
+balanced sides: league against self-play of the same seed; both against every script; a fresh exploiter with a tenth of the
+steps against each; and leagues of different seeds against one another, where no difference is expected.
 
 What was trained already in FOLDER is not trained again, so that the benchmark can be interrupted. Writes docs/league_soccer.md.
 """

@@ -105,6 +105,8 @@ class League:
         self.turn = 0
         self.chances: dict[str, Distribution] = {}
         """learner → whom it meets in this turn, and how likely"""
+        self._begun_anew: list[str] = []
+        """learners that were reset at the end of the last turn: games that go on from then were half played by others"""
         self._live = {name: learner.frozen_copy() for name, learner in self.learners.items()}
         """the learners as they were when the turn began"""
 
@@ -231,8 +233,7 @@ class League:
         self._players: dict[str, PlayerRow] = {}
         self._kept_at = dict.fromkeys(self.learners, 0)
         self._kept = dict.fromkeys(self.learners, 0)
-        self._begun_anew: list[str] = []
-        """learners that were reset at the end of the last turn: games that go on from then were half played by others"""
+        self._begun_anew = []
         news = _News()
         for name in anchors_of(self.recipe.anchors, self.spec):
             news.players.append(PlayerRow(name=name, kind="anchor", teams=self.spec.teams))
