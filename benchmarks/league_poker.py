@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 
 from marl_ppo.leagues.exact import ExactGame
 from marl_ppo.leagues.folders import find_recipe
-from marl_ppo.leagues.league import League, LeagueListener, Report
+from marl_ppo.leagues.league import League
+from marl_ppo.leagues.listener import LeagueListener, Report
 from marl_ppo.leagues.recipe import Recipe
 
 KNOWN = {

@@ -80,7 +80,8 @@ def main() -> None:
     hours = sum(seconds_of(options.folder / name) for name in recipes) / 3600
 
     exploited = side_by_side(
-        {name: (options.folder / name, options.steps // 10, 1000 + int(name[-1])) for name in recipes}, exploit_score
+        {name: (options.folder / name, options.steps // 10, 1000 + int(name.rpartition("-")[2])) for name in recipes},
+        exploit_score,
     )
     world = make_world("soccer", num_envs=256)
     players: dict[str, Player] = {name: find_player(name, world.spec) for name in SCRIPTS}

@@ -8,7 +8,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from marl_ppo.cli.league_tables import draw_league, show_standings
 from marl_ppo.kernel_cache import is_warm
-from marl_ppo.leagues.league import LOCK, League, LeagueListener, Report
+from marl_ppo.leagues.league import LOCK, League
+from marl_ppo.leagues.listener import LeagueListener, Report
 from marl_ppo.leagues.recipe import Recipe
 from marl_ppo.leagues.standings import read_standings, told
 from marl_ppo.leagues.store import Store

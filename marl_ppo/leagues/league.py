@@ -27,6 +27,7 @@ from marl_ppo.errors import ConfigError
 from marl_ppo.leagues.counts import DecayedCounts
 from marl_ppo.leagues.ladder import parts_of
 from marl_ppo.leagues.learner import Learner, Turn
+from marl_ppo.leagues.listener import LeagueListener, Report
 from marl_ppo.leagues.matchmakers import EXPLOITERS, Distribution, Opponent, View
 from marl_ppo.leagues.members import Members, anchors_of
 from marl_ppo.leagues.payoffs import Payoffs
@@ -36,46 +37,10 @@ from marl_ppo.leagues.store import CountRow, EventRow, MatchRow, PlayerRow, Rati
 from marl_ppo.play.bank import SELF
 from marl_ppo.play.seating import Player
 from marl_ppo.training.lineups import copies_for
-from marl_ppo.training.trainer import Progress
 
 LADDER_COPIES = 256
 LOCK = "lock"
 """an empty file that whoever runs the league holds"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What a turn brought."""
-
-    turn: int
-    steps: int
-    """of all learners so far"""
-    progress: Mapping[str, Progress]
-    """by learner"""
-    events: tuple[EventRow, ...]
-    members: int
-    games: int
-    """on the ladder, in this turn"""
-    seconds: float
-
-
-class LeagueListener:
-    """Hears what happens in a league; the methods do nothing unless overridden."""
-
-    def on_start(self, league: "League") -> None:
-        """The first turn of a session is about to begin."""
-
-    def on_update(self, learner: str, progress: Progress) -> None:
-        """A learner did an update; called from the thread it trains in."""
-
-    def on_ladder(self, done: int, total: int) -> None:
-        """Games of this turn's ladder."""
-
-    def on_turn(self, report: Report) -> None:
-        """A turn is done and saved."""
-
-    def on_stop(self) -> None:
-        """The session is over, in whatever way."""
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ from marl_ppo.play.seating import Player, seat_all
 
 SELF = ""
 ALL_SPLITS = 6
+"""agents of one team up to which a learner plays every part of it: 62 of them"""
 LearnerPart = frozenset[str]
 """the agents that the learner plays"""
 
