@@ -120,7 +120,10 @@ def main() -> None:
     figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
     axes.plot(*zip(*curve, strict=True))
     axes.set(
-        xlabel="players in the pool", ylabel="MiB in memory", ylim=(0, None), title=f"A league's memory on {options.world}"
+        xlabel="players in the pool",
+        ylabel="MiB in memory",
+        ylim=(0, 1.2 * max(mib for _, mib in curve)),
+        title=f"A league's memory on {options.world}",
     )
     figure.savefig("docs/league_memory.png", dpi=120)
     Path("docs/league_opponents.md").write_text(
