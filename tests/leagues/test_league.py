@@ -13,6 +13,7 @@ from league_process import RECIPE
 
 from marl_ppo.agents.stacked import Member
 from marl_ppo.errors import ConfigError, FileFormatError
+from marl_ppo.leagues.folders import find_recipe
 from marl_ppo.leagues.ladder import Fixture, Played
 from marl_ppo.leagues.league import League
 from marl_ppo.leagues.learner import Learner
@@ -168,6 +169,18 @@ def test_a_resumed_league_trains_as_it_did_whatever_presets_say_now(tmp_path: Pa
     monkeypatch.setattr("marl_ppo.leagues.recipe.preset", lambda world: TrainConfig(world=world, num_envs=3))
     with League.resume(tmp_path / "league") as league:
         assert {name: one.train_config for name, one in league.learners.items()} == before
+
+
+def test_players_of_different_teams_do_not_compete_for_a_title(tmp_path: Path) -> None:
+    """Chasers and prey never swap sides, so a win of one says nothing about who is better."""
+    small = {"num_envs": 8, "num_steps": 25, "ppo": {"num_minibatches": 2}}
+    settings = {"train": small, "turn_updates": 1, "snapshot_timeout": 100, "snapshot_steps": 100, "ladder_games": 16}
+    with League.create(find_recipe("tag", settings=settings), tmp_path / "league") as league:
+        league.run(turns=2)
+
+        assert len([row for row in league.store.players() if row.kind == "frozen"]) == 6
+        assert league.rankings.title.champion == ""
+        assert league.rankings.title.match() is None
 
 
 def test_who_is_to_begin_with_what_it_has_no_networks_for_is_named(tmp_path: Path) -> None:
