@@ -1,9 +1,27 @@
-"""What a viewer watches: a feed, one moment per world step. Whoever has a match (live, replayed) makes the feed."""
+"""What a viewer watches: a feed, one moment per world step, or a timeline, a match that can be looked at in any order.
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+Whoever has a match (live, replayed) makes the feed or the timeline.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from marl_ppo.envs.scene import Scene
+from marl_ppo.envs.world import Array
+from marl_ppo.replays.replay import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thought:
+    """What an agent's player thought when it made the decision that follows a moment; None where that is not known."""
+
+    probabilities: Array | None = None
+    """float [K]: of each choice, those of a multi-discrete action side by side"""
+    value: float | None = None
+    """the return it expects from here on"""
+    subgoal: tuple[float, float] | None = None
+    """where its manager sends it, in the scene's units"""
 
 
 class Moment(NamedTuple):
@@ -14,6 +32,30 @@ class Moment(NamedTuple):
     """lines beside the picture, "name: value" each: step, return, task metrics"""
     is_first: bool = False
     """the first of an episode: nothing moves here from the moment before"""
+    thoughts: Mapping[str, Thought] = {}
+    """by agent; of those that decide now"""
 
 
 Feed = Iterable[Moment]
+
+
+class Timeline(Protocol):
+    """A match whose moments 0 … `last` can be drawn in any order."""
+
+    title: str
+    teams: Sequence[str]
+    players: Mapping[str, str]
+    """agent → who plays it, in the order of the agents"""
+    rate: float
+    """world steps per second at which it looks natural"""
+
+    @property
+    def last(self) -> int:
+        """Number of the last moment; of a match that goes on, it grows."""
+
+    @property
+    def events(self) -> Sequence[Event]:
+        """In the order of their steps."""
+
+    def moment(self, step: int) -> Moment:
+        """Any moment; those near the one drawn last are cheap."""
