@@ -1,5 +1,7 @@
 """What is written beside a scene: the step, each team's return so far, and the task metrics."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from marl_ppo.envs.world import Array, Outputs, WorldSpec
@@ -11,13 +13,12 @@ class Hud:
     def __init__(self, spec: WorldSpec, copy: int = 0) -> None:
         self._spec = spec
         self._copy = copy
-        self._teams = np.concatenate([group.team for group in spec.groups])
         self.start()
 
     def start(self) -> None:
         """An episode has just begun."""
         self._steps = 0
-        self._returns: Array = np.zeros(len(self._teams))
+        self._returns: Array = np.zeros(len(self._spec.agents))
 
     def add(self, outputs: Outputs) -> None:
         """The copy was stepped."""
@@ -25,7 +26,14 @@ class Hud:
         self._returns += np.concatenate([rewards[self._copy] for rewards in outputs.rewards])
 
     def lines(self, outputs: Outputs) -> list[str]:
-        """Returns are means over a team's agents; metrics have no value before the first step."""
-        means = [f"return {team}: {self._returns[self._teams == t].mean():.2f}" for t, team in enumerate(self._spec.teams)]
-        metrics = {name: f"{values[self._copy]:.2f}" if self._steps else "–" for name, values in outputs.metrics.items()}
-        return [f"step: {self._steps}", *means, *(f"{name}: {value}" for name, value in metrics.items())]
+        """As `hud_lines` has them."""
+        metrics = {name: float(values[self._copy]) for name, values in outputs.metrics.items()}
+        return hud_lines(self._spec, self._steps, self._returns, metrics)
+
+
+def hud_lines(spec: WorldSpec, steps: int, returns: Array, metrics: Mapping[str, float]) -> list[str]:
+    """After so many steps and returns [agents]: means over a team's agents; metrics have no value before the first step."""
+    teams = np.concatenate([group.team for group in spec.groups])
+    means = [f"return {team}: {returns[teams == t].mean():.2f}" for t, team in enumerate(spec.teams)]
+    values = [f"{name}: {value:.2f}" if steps else f"{name}: –" for name, value in metrics.items()]
+    return [f"step: {steps}", *means, *values]

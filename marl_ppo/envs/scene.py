@@ -5,6 +5,9 @@
 """
 
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,21 @@ class Sprite:
     team: int = -1
 
 
-Primitive = Disc | Box | Line | Text | Sprite
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Picture:
+    """Pixels, as an env of somebody else's draws itself."""
+
+    key: str
+    x: float
+    """centre"""
+    y: float
+    width: float
+    height: float
+    pixels: "np.ndarray[Any, np.dtype[np.uint8]]"
+    """uint8 [H, W, 3]"""
+
+
+Primitive = Disc | Box | Line | Text | Sprite | Picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,10 @@ class Metric:
     low: float
     high: float
     higher_is_better: bool = True
+    event: str = ""
+    """one word for what has happened where the value begins to rise, such as goal; empty where it is nothing to look at"""
+    event_team: int = -1
+    """the team whose event it is; -1 nobody's"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +292,11 @@ class World(ABC):
         """Copies of every array the future depends on."""
         self.spec.require("snapshot", "snapshot()")
         return {name: array.copy() for name, array in self._all_arrays().items()}
+
+    def snapshot_of(self, copies: Array) -> dict[str, Array]:
+        """The rows of a snapshot that belong to some copies (int64 [C])."""
+        self.spec.require("snapshot", "snapshot_of()")
+        return {name: array[copies] for name, array in self._all_arrays().items()}
 
     def restore(self, snapshot: Mapping[str, Array]) -> None:
         """Continue from a snapshot of a world with the same spec and number of copies.

@@ -1,6 +1,6 @@
 """What episodes came to: an observer that sums rewards and keeps final metrics and outcomes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +50,7 @@ class EpisodeLog:
         for total in (*self._sums, self._lengths):
             total[where] = 0
 
-    def on_step(self, outputs: Outputs) -> None:
+    def on_step(self, outputs: Outputs, actions: Sequence[Array]) -> None:
         for total, rewards in zip(self._sums, outputs.rewards, strict=True):
             total += rewards
         self._lengths += 1

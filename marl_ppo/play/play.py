@@ -38,8 +38,8 @@ class Observer(Protocol):
     def on_reset(self, where: Array, outputs: Outputs) -> None:
         """Episodes have just started in the copies `where`."""
 
-    def on_step(self, outputs: Outputs) -> None:
-        """Every copy was stepped; `outputs` are the true last arrays."""
+    def on_step(self, outputs: Outputs, actions: Sequence[Array]) -> None:
+        """Every copy was stepped with `actions`, per group [N, A, ...]; `outputs` are the true last arrays."""
 
     def on_end(self, where: Array, outputs: Outputs) -> None:
         """The copies `where` are over; metrics and outcomes are final."""
@@ -162,7 +162,7 @@ class Play:
         for starting, terminated, truncated in zip(self.starting, outputs.terminations, outputs.truncations, strict=True):
             starting |= terminated | truncated
         for observer in self.observers:
-            observer.on_step(outputs)
+            observer.on_step(outputs, self.actions)
         if outputs.ended.any():
             for observer in self.observers:
                 observer.on_end(outputs.ended, outputs)

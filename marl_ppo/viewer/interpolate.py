@@ -8,7 +8,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from marl_ppo.envs.scene import Box, Disc, Line, Primitive, Scene, Sprite, Text
+from marl_ppo.envs.scene import Box, Disc, Line, Picture, Primitive, Scene, Sprite, Text
 
 _MOVING: dict[type, tuple[str, ...]] = {
     Disc: ("x", "y", "radius", "alpha"),
@@ -16,6 +16,7 @@ _MOVING: dict[type, tuple[str, ...]] = {
     Line: ("x", "y", "x2", "y2", "width", "alpha"),
     Text: ("x", "y", "height"),
     Sprite: ("x", "y", "width", "height"),
+    Picture: (),
 }
 
 
@@ -57,7 +58,7 @@ def _moved(before: Primitive, after: Primitive, fraction: float) -> Primitive:
 
 def _faded(primitive: Primitive, presence: float) -> Primitive | None:
     """A primitive that only one scene has, at `presence` 0 (gone) to 1 (there)."""
-    if isinstance(primitive, Text | Sprite):
+    if isinstance(primitive, Text | Sprite | Picture):
         return primitive if presence >= 0.5 else None
     return replace(primitive, alpha=primitive.alpha * presence)
 

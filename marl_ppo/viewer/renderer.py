@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pygame
 
-from marl_ppo.envs.scene import Box, Disc, Line, Scene, Sprite, Text
+from marl_ppo.envs.scene import Box, Disc, Line, Picture, Scene, Sprite, Text
 from marl_ppo.errors import ConfigError
 from marl_ppo.viewer import palette
 from marl_ppo.viewer.layout import Layout, Rect, View, arrange
@@ -91,7 +91,7 @@ class Renderer:
 
     def _write_words(self, picture: Any, scene: Scene, view: View) -> None:
         for primitive in scene.primitives:
-            if isinstance(primitive, Line) or not (words := _words(primitive)):
+            if isinstance(primitive, Line | Picture) or not (words := _words(primitive)):
                 continue
             x, y = view.point(primitive.x, primitive.y)
             centre = (view.rect[0] + x, view.rect[1] + y)

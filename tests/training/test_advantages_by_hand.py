@@ -61,11 +61,11 @@ class Twin:
         copies = self.first_copy + np.arange(self.world.num_envs)
         self.world.reset(stream(self._run_seed, "train", copies, self._episode), where)
 
-    def on_step(self, outputs: Outputs) -> None:
+    def on_step(self, outputs: Outputs, actions: Sequence[Array]) -> None:
         self.shown.append(self.now())
         self.starts.append(self._starting)
         self._starting = np.zeros_like(self._starting)
-        self.actions.append(tuple(actions.copy() for actions in self._play.actions))
+        self.actions.append(tuple(own.copy() for own in actions))
         self.world.step(self.actions[-1])
         self.reached.append(self.now())
 

@@ -40,7 +40,9 @@ class Duel(World):
             state_size=observe.state_size(size),
             zero_sum=True,
             metrics={
-                "hits": Metric(description="lives taken, by both sides together", low=0.0, high=2.0 * rules.LIVES - 1.0),
+                "hits": Metric(
+                    description="lives taken, by both sides together", low=0.0, high=2.0 * rules.LIVES - 1.0, event="hit"
+                ),
                 "accuracy": Metric(description="share of the shots that took a life", low=0.0, high=1.0),
                 "caught": Metric(description="share of the shots that a guard caught", low=0.0, high=1.0),
                 "draw": Metric(

@@ -24,7 +24,11 @@ def spread(agents: int) -> Scenario:
             "coverage": _share("share of landmarks with an agent within 0.1, now"),
             "mean_landmark_distance": _distance("mean distance from a landmark to the nearest agent, now"),
             "collisions": Metric(
-                description="pairs of agents that touched, summed over steps", low=0.0, high=inf, higher_is_better=False
+                description="pairs of agents that touched, summed over steps",
+                low=0.0,
+                high=inf,
+                higher_is_better=False,
+                event="collision",
             ),
         },
         params={
@@ -110,7 +114,9 @@ def tag(chasers: int, prey: int, obstacles: int) -> Scenario:
         reward=reward.reward_tag,
         num_tallies=1 + prey,
         metrics={
-            "catches": Metric(description="touches of a chaser and a prey, summed over steps", low=0.0, high=inf),
+            "catches": Metric(
+                description="touches of a chaser and a prey, summed over steps", low=0.0, high=inf, event="catch", event_team=0
+            ),
             "tagged": _share("share of prey touched at least once"),
             "chaser_distance": _distance("mean distance from a prey to the nearest chaser, now"),
         },

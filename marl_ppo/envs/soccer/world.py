@@ -53,8 +53,10 @@ class Soccer(World):
             state_size=observe.state_size(team_size),
             zero_sum=True,
             metrics={
-                "goals_blue": Metric(description="scored by blue", low=0.0, high=most),
-                "goals_orange": Metric(description="scored by orange", low=0.0, high=most, higher_is_better=False),
+                "goals_blue": Metric(description="scored by blue", low=0.0, high=most, event="goal", event_team=0),
+                "goals_orange": Metric(
+                    description="scored by orange", low=0.0, high=most, higher_is_better=False, event="goal", event_team=1
+                ),
                 "possession": Metric(
                     description="share of the time with the ball last touched by blue, of that in which one side had it",
                     low=0.0,

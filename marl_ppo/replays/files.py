@@ -1,0 +1,219 @@
+"""Replays as files: NAME.replay, a zip of match.json and arrays that `numpy.load` can open, too.
+
+match.json         world, version, config, params, seed, players and hashes, outcome, events, origin, package versions
+actions/G.npy      of group number G: [T, A, ...], in the smallest type that holds them
+chain.npy          uint64 [T + 1], the digest of each moment
+keyframes/*.npy    `step` [F], and the snapshot's arrays [F, ...]
+thoughts/G.*.npy   probabilities, values, subgoals of group number G
+frames/N.npy       of worlds that cannot be played again: picture N, uint8 [H, W, 3]; frames.json: the scenes
+
+Docs: docs/replays.md tells what each field means.
+"""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from marl_ppo.envs.scene import Scene
+from marl_ppo.envs.world import Array
+from marl_ppo.errors import FileFormatError
+from marl_ppo.replays.members import Members, refusing, write_members
+from marl_ppo.replays.replay import FORMAT, Event, Keyframes, Origin, Replay, Thoughts
+from marl_ppo.replays.scene_json import scene_from, scene_to
+from marl_ppo.settings import fits
+
+SUFFIX = ".replay"
+MATCH = "match.json"
+FRAMES = "frames.json"
+LONGEST = 1_000_000
+"""steps of a match"""
+MOST_AGENTS = 1_000
+_ARRAYS = ("actions", "chain", "keyframes", "frames", "thoughts")
+"""fields of a Replay that are no part of match.json"""
+_THOUGHTS = tuple(field.name for field in fields(Thoughts))
+
+
+def write_replay(replay: Replay, path: Path | str) -> Path:
+    """Write a file, whole or not at all, and return its path."""
+    path = Path(path)
+    told = {field.name: getattr(replay, field.name) for field in fields(replay) if field.name not in _ARRAYS}
+    told["events"] = [list(event) for event in replay.events]
+    told["origin"] = None if replay.origin is None else asdict(replay.origin)
+    arrays = {f"actions/{g}": _small(actions) for g, actions in enumerate(replay.actions)}
+    arrays["chain"] = replay.chain
+    if replay.keyframes is not None:
+        arrays["keyframes/step"] = replay.keyframes.steps
+        arrays |= {f"keyframes/{name}": array for name, array in replay.keyframes.arrays.items()}
+    for g, thoughts in enumerate(replay.thoughts):
+        arrays |= {f"thoughts/{g}.{name}": getattr(thoughts, name) for name in _THOUGHTS if getattr(thoughts, name).size}
+    jsons: dict[str, Any] = {MATCH: {"format": FORMAT, **_finite(told)}}
+    if replay.frames:
+        pictures: dict[str, Array] = {}
+        jsons[FRAMES] = [scene_to(scene, pictures) for scene in replay.frames]
+        arrays |= {f"frames/{name}": pixels for name, pixels in pictures.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.writing-{os.getpid()}")
+    try:
+        write_members(temporary, jsons, arrays)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def read_replay(path: Path | str) -> Replay:
+    """Read a file from anybody. Raises FileFormatError that says what is wrong with it; it never takes more memory than
+    `members.LARGEST_CONTENT`, starts nothing and writes nothing."""
+    path = Path(path)
+    members = Members(path)
+    with refusing(path):
+        told = members.json(MATCH)
+        if not isinstance(told, dict) or told.pop("format", None) != FORMAT:
+            raise ValueError(f"its format is not {FORMAT}, which is what this version of marl_ppo reads")
+        given = _checked(told)
+        agents, steps = len(given["players"]), given["steps"]
+        if not (0 <= steps <= LONGEST and 1 <= agents <= MOST_AGENTS and 0 <= given["seed"] < 2**64):
+            raise ValueError(f"it has {steps} steps, {agents} agents and the seed {given['seed']}")
+        actions = _in_order(members.folder("actions"))
+        chain = members.array("chain")
+        if chain.dtype != np.uint64 or chain.shape not in ((0,), (steps + 1,)):
+            raise ValueError(f"its chain is {chain.dtype} {chain.shape} for {steps} steps")
+        if any(array.ndim < 2 or len(array) != steps for array in actions):
+            raise ValueError(f"its actions are not of {steps} steps")
+        if sum(array.shape[1] for array in actions) != agents:
+            raise ValueError(f"its actions are not of {agents} agents")
+        if len(given["returns"]) != agents or any(not 0 <= event.step <= steps for event in given["events"]):
+            raise ValueError("its returns or events are not of this match")
+        return Replay(
+            **given,
+            actions=actions,
+            chain=chain,
+            keyframes=_keyframes(members, steps),
+            thoughts=_thoughts(members, actions),
+            frames=_frames(members, steps),
+        )
+
+
+def _small(actions: Array) -> Array:
+    """Whole numbers in as few bytes as hold them all."""
+    if actions.dtype.kind == "f" or not actions.size:
+        return actions.astype(np.float32 if actions.dtype.kind == "f" else np.uint8)
+    return actions.astype(np.result_type(np.min_scalar_type(actions.min()), np.min_scalar_type(actions.max())))
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity: they are written as null and text."""
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if not isinstance(value, float) or math.isfinite(value) else str(value)
+
+
+def _checked(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a Replay out of match.json, each of the kind it should be."""
+    kinds = {name: kind for name, kind in get_type_hints(Replay).items() if name not in _ARRAYS}
+    if told.keys() != kinds.keys():
+        raise ValueError(f"{MATCH} has other fields: {sorted(map(str, told.keys() ^ kinds.keys()))[:5]}")
+    told = dict(told)
+    told["metrics"] = _numbers(told["metrics"])
+    told["events"] = tuple(_event(row) for row in told["events"])
+    origin = told["origin"]
+    if origin is not None:
+        if not (isinstance(origin, dict) and origin.keys() == {"id", "step"} and isinstance(origin["id"], str)):
+            raise ValueError(f"its origin is {str(origin)[:80]}")
+        if not fits(origin["step"], int):
+            raise ValueError(f"its origin is {str(origin)[:80]}")
+        told["origin"] = Origin(**origin)
+    for name in ("outcome", "returns"):
+        if not isinstance(told[name], list):
+            raise ValueError(f"{name} is no list")
+        told[name] = tuple(_number(value) for value in told[name])
+    told["params"] = _numbers(told["params"])
+    if not isinstance(told["teams"], list) or not all(isinstance(team, str) for team in told["teams"]):
+        raise ValueError("teams is no list of names")
+    told["teams"] = tuple(told["teams"])
+    for name, kind in kinds.items():
+        if name not in ("events", "origin", "outcome", "returns", "teams") and not _fits(told[name], kind):
+            raise ValueError(f"{name} is {str(told[name])[:80]!r}")
+    return told
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is not None and issubclass(get_origin(kind), Mapping):
+        return isinstance(value, dict) and all(fits(item, get_args(kind)[1]) for item in value.values())
+    return fits(value, kind)
+
+
+def _numbers(told: Any) -> dict[str, float]:
+    if not isinstance(told, dict):
+        raise ValueError(f"{str(told)[:80]} is no table of numbers")
+    return {name: _number(value) for name, value in told.items()}
+
+
+def _number(told: Any) -> float:
+    if not fits(told, float) and told not in ("nan", "inf", "-inf"):
+        raise ValueError(f"{str(told)[:80]!r} is no number")
+    return float(told)
+
+
+def _event(row: Any) -> Event:
+    if not (isinstance(row, list) and len(row) == 4 and all(map(fits, row, (int, str, str, int)))):
+        raise ValueError(f"{str(row)[:80]} is no event")
+    return Event(*row)
+
+
+def _in_order(folder: Mapping[str, Array]) -> tuple[Array, ...]:
+    if sorted(folder) != sorted(str(g) for g in range(len(folder))):
+        raise ValueError(f"its groups are numbered {sorted(folder)[:5]}")
+    return tuple(folder[str(g)] for g in range(len(folder)))
+
+
+def _keyframes(members: Members, steps: int) -> Keyframes | None:
+    arrays = members.folder("keyframes")
+    if not arrays:
+        return None
+    at = arrays.pop("step")
+    rising = at.dtype == np.int64 and at.ndim == 1 and (np.diff(at) > 0).all() and (at >= 0).all() and (at <= steps).all()
+    if not rising or any(array.ndim < 1 or len(array) != len(at) for array in arrays.values()):
+        raise ValueError("its keyframes are not in order")
+    return Keyframes(steps=at, arrays=arrays)
+
+
+def _thoughts(members: Members, actions: Sequence[Array]) -> tuple[Thoughts, ...]:
+    arrays = members.folder("thoughts")
+    if not arrays:
+        return ()
+    nothing = np.zeros(0, np.float32)
+    found = []
+    for g, taken in enumerate(actions):
+        own = {name: arrays.pop(f"{g}.{name}", nothing) for name in _THOUGHTS}
+        for name, dims in (("probabilities", 3), ("values", 2), ("subgoals", 3)):
+            array = own[name]
+            if array.size and (array.ndim != dims or array.shape[:2] != taken.shape[:2] or array.dtype.kind != "f"):
+                raise ValueError(f"the {name} in it are {array.dtype} {array.shape}")
+        if own["subgoals"].size and own["subgoals"].shape[2] != 2:
+            raise ValueError("its subgoals are no places")
+        found.append(Thoughts(**own))
+    if arrays:
+        raise ValueError(f"it has thoughts {sorted(arrays)[:3]} of nobody")
+    return tuple(found)
+
+
+def _frames(members: Members, steps: int) -> tuple[Scene, ...]:
+    if FRAMES not in members.names:
+        return ()
+    told = members.json(FRAMES)
+    if not isinstance(told, list) or len(told) != steps + 1:
+        raise ValueError(f"its frames are not of {steps} steps")
+    pictures = members.folder("frames")
+    if any(pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 for pixels in pictures.values()):
+        raise FileFormatError(f"{members.path} holds a picture that is not uint8 [H, W, 3]")
+    return tuple(scene_from(scene, pictures) for scene in told)

@@ -1,0 +1,96 @@
+"""A replay as a timeline: its scenes, HUD and thoughts, at any moment."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from marl_ppo.envs.hud import hud_lines
+from marl_ppo.envs.world import Array
+from marl_ppo.errors import FileFormatError
+from marl_ppo.replays.replay import Event, Replay, Thoughts
+from marl_ppo.replays.simulation import Simulation
+from marl_ppo.viewer.feed import Moment, Thought
+
+STEPS_PER_SECOND = 8.0
+"""at which a world looks natural that does not say"""
+
+
+class ReplayTimeline:
+    """A `Timeline` of a replay. It is played once when this is made, so that all that follows is quick.
+
+    Raises FileFormatError where it cannot be played. Not for more than one thread at a time.
+    """
+
+    def __init__(self, replay: Replay, *, rate: float = STEPS_PER_SECOND) -> None:
+        self.replay, self.rate = replay, rate
+        self.title = f"{replay.world}: {' – '.join(replay.sides)}"
+        self.teams: Sequence[str] = replay.teams
+        self.players: Mapping[str, str] = replay.players
+        self._simulation = None if replay.frames else Simulation(replay)
+        if self._simulation is not None:
+            self._returns, self._metrics = _played(self._simulation)
+
+    @property
+    def last(self) -> int:
+        return self.replay.steps
+
+    @property
+    def events(self) -> Sequence[Event]:
+        return self.replay.events
+
+    def moment(self, step: int) -> Moment:
+        first, thoughts = step == 0, self._thoughts(step)
+        simulation = self._simulation
+        if simulation is None:
+            return Moment(self.replay.frames[step], [f"step: {step}"], first, thoughts)
+        simulation.seek(step)
+        metrics = {name: float(values[step]) for name, values in self._metrics.items()}
+        hud = hud_lines(simulation.world.spec, step, self._returns[step], metrics)
+        return Moment(simulation.scene(), hud, first, thoughts)
+
+    def close(self) -> None:
+        """End the world it plays in."""
+        if self._simulation is not None:
+            self._simulation.close()
+
+    def _thoughts(self, step: int) -> dict[str, Thought]:
+        if step >= self.replay.steps:
+            return {}
+        agents = iter(self.replay.players)
+        found: dict[str, Thought] = {}
+        for g, actions in enumerate(self.replay.actions):
+            for a in range(actions.shape[1]):
+                agent = next(agents)
+                if self.replay.thoughts and (thought := _thought(self.replay.thoughts[g], step, a)) is not None:
+                    found[agent] = thought
+        return found
+
+
+def _played(simulation: Simulation) -> tuple[Array, dict[str, Array]]:
+    """(returns so far [T + 1, agents], metrics [T + 1])."""
+    steps, world = simulation.replay.steps, simulation.world
+    if "scene" not in world.spec.capabilities:
+        raise FileFormatError(f"world {world.spec.id!r} cannot be drawn, so its replays cannot be watched")
+    returns = np.zeros((steps + 1, len(world.spec.agents)))
+    metrics = {name: np.zeros(steps + 1) for name in world.spec.metrics}
+    for step in range(1, steps + 1):
+        simulation.advance()
+        returns[step] = returns[step - 1] + np.concatenate([rewards[0] for rewards in world.outputs.rewards])
+        for name, values in world.outputs.metrics.items():
+            metrics[name][step] = values[0]
+    return returns, metrics
+
+
+def _thought(thoughts: Thoughts, step: int, agent: int) -> Thought | None:
+    def of(array: Array) -> Array | None:
+        row = array[step, agent] if array.size else None
+        return None if row is None or np.isnan(row).any() else row
+
+    probabilities, value, subgoal = (of(array) for array in (thoughts.probabilities, thoughts.values, thoughts.subgoals))
+    if probabilities is None and value is None and subgoal is None:
+        return None
+    return Thought(
+        probabilities=probabilities,
+        value=None if value is None else float(value),
+        subgoal=None if subgoal is None else (float(subgoal[0]), float(subgoal[1])),
+    )
