@@ -50,7 +50,7 @@ class Twin:
         self.actions: list[tuple[Array, ...]] = []
         self.reached: list[Arrays] = []
         """after each step, before any reset"""
-        self._play = play
+
         self._run_seed = config.seed
         self._episode = np.full(self.world.num_envs, -1)
         self._starting = np.zeros(self.world.num_envs, bool)
