@@ -54,6 +54,9 @@ class ActionHead(Protocol):
         """Exact KL(old || new) of the distributions that two params describe under one mask, in nats, summed over
         components."""
 
+    def probabilities(self, params: Float[Tensor, "B P"], mask: Bool[Tensor, "B K"] | None) -> Float[Tensor, "B K"]:
+        """Of each choice, those of several components side by side; K is 0 where there are no choices."""
+
     def max_entropy(self, mask: Bool[Tensor, "B K"] | None) -> float:
         """Mean over the decisions of the most entropy that legal actions allow, in nats; -inf where there is no most."""
 
@@ -95,6 +98,9 @@ class CategoricalHead:
     def kl(self, old: Float[Tensor, "B K"], new: Float[Tensor, "B K"], mask: Bool[Tensor, "B K"] | None) -> Float[Tensor, " B"]:
         return categorical_kl(log_softmax(masked_logits(old, mask)), log_softmax(masked_logits(new, mask)))
 
+    def probabilities(self, params: Float[Tensor, "B K"], mask: Bool[Tensor, "B K"] | None) -> Float[Tensor, "B K"]:
+        return masked_logits(params, mask).softmax(-1)
+
     def max_entropy(self, mask: Bool[Tensor, "B K"] | None) -> float:
         return math.log(self.param_size) if mask is None else float(mask.sum(-1).log().mean())
 
@@ -130,6 +136,10 @@ class MultiCategoricalHead:
         split = (torch.split(params, self._sizes, -1) for params in (old, new))
         parts = zip(self._heads, *split, self._split(mask), strict=True)
         return torch.stack([head.kl(before, after, legal) for head, before, after, legal in parts]).sum(0)
+
+    def probabilities(self, params: Float[Tensor, "B P"], mask: Bool[Tensor, "B P"] | None) -> Float[Tensor, "B P"]:
+        parts = zip(self._heads, torch.split(params, self._sizes, -1), self._split(mask), strict=True)
+        return torch.cat([head.probabilities(logits, legal) for head, logits, legal in parts], -1)
 
     def max_entropy(self, mask: Bool[Tensor, "B P"] | None) -> float:
         return sum(head.max_entropy(legal) for head, legal in zip(self._heads, self._split(mask), strict=True))
@@ -168,6 +178,9 @@ class GaussianHead:
         (old_mean, old_log_std), (mean, log_std) = old.chunk(2, -1), new.chunk(2, -1)
         spread = (2 * (old_log_std - log_std)).exp() + ((old_mean - mean) * torch.exp(-log_std)).square()
         return (log_std - old_log_std + 0.5 * (spread - 1)).sum(-1)
+
+    def probabilities(self, params: Float[Tensor, "B P"], mask: Bool[Tensor, "B K"] | None) -> Float[Tensor, "B 0"]:
+        return params[:, :0]
 
     def max_entropy(self, mask: Bool[Tensor, "B K"] | None) -> float:
         return -math.inf

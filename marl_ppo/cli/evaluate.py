@@ -9,9 +9,11 @@ from rich.status import Status
 from rich.table import Table
 
 from marl_ppo.cli.arguments import one_word, parse_flags, require_file, require_positive, split_words, world_of
+from marl_ppo.cli.recording import record_episodes
 from marl_ppo.cli.report import summary_table, write_report
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import Evaluation, evaluate
+from marl_ppo.evaluation.replays import kinds_from
 from marl_ppo.evaluation.statistics import normalized_skill
 from marl_ppo.leagues.folders import as_player
 from marl_ppo.training.lineups import measured_teams, opponent, variants
@@ -41,17 +43,25 @@ class EvaluateFlags:
     """copies stepped together; if not given, 1000, or 50 of an installed env, of which each copy costs memory"""
     json: Path | None = None
     """write the results here"""
+    record: str = ""
+    """write replays of the first way PLAYER is measured to replays/: longest, shortest, median, best, worst or first,
+    several with commas"""
+    record_count: int = 1
+    """of each kind"""
 
 
 def main(arguments: list[str]) -> None:
     """Measure greedy and stochastic play beside the random and the scripted player."""
     words, settings, flags = split_words(arguments)
     command = parse_flags(EvaluateFlags, flags, "marl-ppo evaluate PLAYER")
-    require_positive(episodes=command.episodes, num_envs=command.num_envs)
+    require_positive(episodes=command.episodes, num_envs=command.num_envs, record_count=command.record_count)
+    kinds = kinds_from(command.record)
     require_file(command.json)
     world, name = world_of(one_word(words), command.world, settings, command.episodes, command.num_envs)
     if command.against is not None and len(world.spec.teams) == 1:
         raise ConfigError(f"world {world.spec.id!r} has one team, so nobody plays against it; leave out --against")
+    if kinds:
+        world.spec.require("resimulate", "--record")
     console = Console()
     measured = variants(name, world.spec)
     other = opponent(None if command.against is None else as_player(command.against), world.spec, name)
@@ -66,7 +76,16 @@ def main(arguments: list[str]) -> None:
                     status.update(about.format(done))
 
                 lineup = [player if one == team else other for one in world.spec.teams]
-                results[label] = evaluate(world, lineup, episodes=command.episodes, seed=command.seed, on_progress=show)
+                results[label] = evaluate(
+                    world,
+                    lineup,
+                    episodes=command.episodes,
+                    seed=command.seed,
+                    record=bool(kinds) and player is measured[0][1],
+                    on_progress=show,
+                )
+                if results[label].recordings:
+                    record_episodes(results[label], lineup, team, kinds, command.record_count, console)
         teams[team] = _report(results, team)
         against = f", team {team} against {other.name}" if len(world.spec.teams) > 1 else ""
         about = f"{world.spec.id}: {name}, {command.episodes:,} held-out episodes, seed {command.seed}{against}"

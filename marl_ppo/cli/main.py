@@ -12,6 +12,7 @@ VERBS = {
     "match": "let players meet, with balanced sides; cross-play tables",
     "watch": "watch a player in a window, or as a gif",
     "league": "train a population by self-play; standings, payoffs, exploitability",
+    "replay": "check recorded matches, or play on from a moment of one",
     "run": "list, compare and plot runs",
     "doctor": "look for what is wrong with this installation",
 }

@@ -12,13 +12,15 @@ from rich.console import Console
 from rich.table import Table
 
 from marl_ppo.cli.arguments import Settings, make_copies, parse_flags, require_file, require_positive, split_words
+from marl_ppo.cli.recording import record_match
 from marl_ppo.cli.report import number, summary_table, write_report
 from marl_ppo.envs.registry import is_installed, world_settings
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.cross_play import CrossPlay, cross_play
 from marl_ppo.evaluation.heat_map import draw_heat_map
-from marl_ppo.evaluation.match import MatchResult, Progress, Standing, match
+from marl_ppo.evaluation.match import MatchResult, Progress, Standing, distinct, match
+from marl_ppo.evaluation.replays import kinds_from
 from marl_ppo.leagues.folders import as_player
 from marl_ppo.play.seating import Player
 from marl_ppo.training.config_file import preset
@@ -62,13 +64,18 @@ class MatchFlags:
     """copies stepped together; if not given, up to 1000, or 50 of an installed env, of which each copy costs memory"""
     json: Path | None = None
     """write the results here"""
+    record: str = ""
+    """write replays to replays/: upsets, longest, shortest, median, best, worst or first, several with commas"""
+    record_count: int = 1
+    """of each kind"""
 
 
 def main(arguments: list[str]) -> None:
     """Play, and tell what came of it."""
     words, settings, flags = split_words(arguments)
     command = parse_flags(MatchFlags, flags, "marl-ppo match WORLD A B")
-    require_positive(episodes=command.episodes, num_envs=command.num_envs)
+    require_positive(episodes=command.episodes, num_envs=command.num_envs, record_count=command.record_count)
+    kinds = kinds_from(command.record)
     require_file(command.json)
     require_file(command.out)
     if command.out is not None and not command.all_pairs:
@@ -86,6 +93,10 @@ def main(arguments: list[str]) -> None:
     world = make_copies(world_id, settings, -(-command.episodes // 2), command.num_envs)
     players = _find_players(names, world, command.greedy)
     every_pair = command.all_pairs or len(world.spec.teams) == 2 < len(players)
+    if kinds:
+        world.spec.require("resimulate", "--record")
+        if every_pair and len(world.spec.teams) > 1:
+            raise ConfigError("--record is for one match at a time: name two players, without --all-pairs")
     report: dict[str, Any] = {
         "world": world.spec.id,
         "version": world.spec.version,
@@ -103,10 +114,11 @@ def main(arguments: list[str]) -> None:
             table = cross_play(world, players, self_play=command.all_pairs, on_progress=show, **options)
     if not every_pair or len(world.spec.teams) == 1:
         with _progress(console, world) as show:
-            result = match(world, players, on_progress=show, **options)
+            result = match(world, players, record=bool(kinds), on_progress=show, **options)
         console.print(f"{world.spec.id}: {', '.join(result.players)}; {command.episodes:,} episodes, {how}", highlight=False)
         _show_match(result, command.episodes, console)
         report["matches"] = [_match_report(result)]
+        record_match(result, distinct(players), kinds, command.record_count, console)
     if table is not None:
         pairs = f"{world.spec.id}: every pair of {', '.join(table.players)}; {command.episodes:,} episodes each, {how}"
         console.print(pairs, highlight=False)

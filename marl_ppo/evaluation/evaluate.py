@@ -12,8 +12,9 @@ from marl_ppo.envs.world import Array, World, WorldSpec
 from marl_ppo.errors import ConfigError, WorldError
 from marl_ppo.evaluation.statistics import Interval, interquartile_mean, mean, standard_error, stratified_bootstrap
 from marl_ppo.play.episodes import EpisodeLog, Episodes
-from marl_ppo.play.play import Play
+from marl_ppo.play.play import Observer, Play
 from marl_ppo.play.seating import Lineup, seat_players
+from marl_ppo.replays.recorder import Recorder, Recording
 
 BOOTSTRAP_RESAMPLES = 2_000
 
@@ -57,6 +58,8 @@ class Evaluation:
     lengths: Array
     metrics: dict[str, Array]
     outcomes: Array
+    recordings: tuple[Recording | None, ...] = ()
+    """[E] if they were recorded; None where memory did not suffice"""
 
     def only(self, numbers: Array) -> "Evaluation":
         """The episodes with these numbers, which must be among its own."""
@@ -68,6 +71,7 @@ class Evaluation:
             lengths=self.lengths[rows],
             metrics={name: values[rows] for name, values in self.metrics.items()},
             outcomes=self.outcomes[rows],
+            recordings=tuple(self.recordings[row] for row in rows) if self.recordings else (),
         )
 
     def summaries(self) -> dict[str, Summary]:
@@ -84,13 +88,15 @@ def evaluate(
     episodes: int,
     seed: int = 0,
     purpose: Purpose = "eval",
+    record: bool = False,
     on_progress: Callable[[int], Any] = lambda done: None,
 ) -> Evaluation:
     """Play episodes 0 … `episodes` - 1 of the stream of `seed` for `purpose`, which is that of evaluation by default.
 
     Which copy plays an episode, and how many copies there are, changes nothing but the rounding of matrix products, which
-    may depend on the number of rows. `on_progress` is told after every step
-    how many episodes are done. Raises ConfigError for fewer than one episode.
+    may depend on the number of rows. With `record`, everybody's actions are kept, from which `evaluation.replays` makes
+    replays. `on_progress` is told after every step how many episodes are done. Raises ConfigError for fewer than one
+    episode.
     """
     if episodes < 1:
         raise ConfigError(f"episodes must be at least 1, got {episodes}")
@@ -101,7 +107,9 @@ def evaluate(
     def seeds(copies: Array, rounds: Array) -> Array:
         return stream(seed, purpose, 0, copies + num_envs * rounds)
 
-    play = Play(world, seating.policies, seating.seats, seeds, greedy=seating.greedy, observers=[log])
+    recorder = Recorder(world) if record else None
+    observers: list[Observer] = [log] if recorder is None else [log, recorder]
+    play = Play(world, seating.policies, seating.seats, seeds, greedy=seating.greedy, observers=observers)
     needed, world.needs_state = world.needs_state, False  # there is no critic here
     try:
         finished = _finished(play, log, episodes, on_progress)
@@ -116,6 +124,7 @@ def evaluate(
     def in_order(field: Callable[[Episodes], Array]) -> Array:
         return np.asarray(np.concatenate([field(taken) for _, taken in finished])[order])
 
+    recorded = {one.copy + num_envs * one.round: one for one in recorder.take()} if recorder is not None else {}
     players = [lineup[agent] for agent in world.spec.agents] if isinstance(lineup, Mapping) else lineup
     return Evaluation(
         spec=world.spec,
@@ -126,6 +135,7 @@ def evaluate(
         lengths=in_order(lambda taken: taken.lengths),
         metrics={name: in_order(_metric(name)) for name in world.spec.metrics},
         outcomes=in_order(lambda taken: taken.outcomes),
+        recordings=tuple(recorded.get(n) for n in number[order].tolist()) if record else (),
     )
 
 
@@ -155,6 +165,7 @@ def evaluate_paired(
     episodes: int,
     seed: int = 0,
     purpose: Purpose = "eval",
+    record: bool = False,
     on_progress: Callable[[int], Any] = lambda done: None,
 ) -> list[Evaluation]:
     """Evaluate each lineup on the same episodes, row by row; one that faulted for any lineup is left out for all.
@@ -168,7 +179,7 @@ def evaluate_paired(
         def show(done: int, before: int = place * episodes) -> None:
             on_progress(before + done)
 
-        found.append(evaluate(world, lineup, episodes=episodes, seed=seed, purpose=purpose, on_progress=show))
+        found.append(evaluate(world, lineup, episodes=episodes, seed=seed, purpose=purpose, record=record, on_progress=show))
     kept = functools.reduce(np.intersect1d, [evaluation.numbers for evaluation in found])
     if not len(kept):
         raise WorldError(f"world {world.spec.id!r} faulted in every one of {episodes} episodes, so there is nothing to compare")

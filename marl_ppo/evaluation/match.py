@@ -18,6 +18,7 @@ from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import Summary, evaluate_paired
 from marl_ppo.evaluation.statistics import Interval, wilson_interval
 from marl_ppo.play.seating import Player, playable_teams
+from marl_ppo.replays.recorder import Recording
 
 Progress = Callable[[int, int], Any]
 """told (episodes done, of how many)"""
@@ -72,6 +73,10 @@ class MatchResult:
     """float64 [S, L, T]; zeros for worlds without the capability `outcomes`"""
     metrics: dict[str, Array]
     """float64 [S, L]"""
+    lengths: Array
+    """int64 [S, L], world steps"""
+    recordings: tuple[tuple[Recording | None, ...], ...] = ()
+    """[L][S] if they were recorded; None where memory did not suffice"""
 
     @property
     def episodes(self) -> int:
@@ -144,6 +149,7 @@ def match(
     *,
     episodes: int = 1000,
     seed: int = 0,
+    record: bool = False,
     on_progress: Progress = lambda done, total: None,
 ) -> MatchResult:
     """One player per team on held-out seeds, each seed once per rotation: `episodes`, rounded up to a multiple of these.
@@ -166,6 +172,7 @@ def match(
         episodes=seeds,
         seed=seed,
         purpose="match",
+        record=record,
         on_progress=lambda done: on_progress(done, total),
     )
     return MatchResult(
@@ -177,6 +184,8 @@ def match(
         returns=np.stack([evaluation.returns for evaluation in found], axis=1),
         outcomes=np.stack([evaluation.outcomes for evaluation in found], axis=1),
         metrics={name: np.stack([evaluation.metrics[name] for evaluation in found], axis=1) for name in spec.metrics},
+        lengths=np.stack([evaluation.lengths for evaluation in found], axis=1),
+        recordings=tuple(evaluation.recordings for evaluation in found) if record else (),
     )
 
 

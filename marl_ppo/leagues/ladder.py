@@ -13,8 +13,9 @@ from marl_ppo.envs.world import Array, World, WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.play.bank import LearnerPart, partner_parts, team_parts
 from marl_ppo.play.episodes import EpisodeLog, Episodes
-from marl_ppo.play.play import Play
+from marl_ppo.play.play import Observer, Play
 from marl_ppo.play.seating import Player, seat_all
+from marl_ppo.replays.recorder import Recorder, Recording
 from marl_ppo.training.fused.playing import fastest_stack
 
 
@@ -36,6 +37,13 @@ class Played(NamedTuple):
     """int64 [G]: the first one's part in each game"""
     scores: Array
     """float64 [G]: its score"""
+    numbers: Array
+    """int64 [G]: of the game among all of the occasion, which a recording of it has, too (see `number_of`)"""
+
+    def players(self, spec: WorldSpec, game: int) -> dict[str, str]:
+        """Agent → who played it in one of the games."""
+        part = parts_of(spec)[self.parts[game]]
+        return {agent: self.fixture.first if agent in part else self.fixture.second for agent in spec.agents}
 
 
 def parts_of(spec: WorldSpec) -> list[LearnerPart]:
@@ -74,9 +82,13 @@ def play_fixtures(
     seed: int,
     number: int = 0,
     purpose: Purpose = "match",
+    recorder: Recorder | None = None,
     on_progress: Callable[[int, int], Any] = lambda done, total: None,
 ) -> list[Played]:
-    """Play all fixtures on seeds of their own; `number` tells apart the occasions on which a league plays."""
+    """Play all fixtures on seeds of their own; `number` tells apart the occasions on which a league plays.
+
+    A `recorder` of the same world records all games.
+    """
     spec = world.spec
     schedule = _schedule(spec, fixtures, players)
     total = len(schedule)
@@ -104,7 +116,8 @@ def play_fixtures(
         return stream(seed, purpose, where + episodes * copies, number)
 
     log = EpisodeLog(spec, copies)
-    play = Play(world, cast.policies, seats, seeds, greedy=cast.greedy, observers=[log])
+    observers: list[Observer] = [log] if recorder is None else [log, recorder]
+    play = Play(world, cast.policies, seats, seeds, greedy=cast.greedy, observers=observers)
     play.start()
     scores, done = np.full(total, np.nan), np.zeros(total, bool)
     teams = np.array([team_of_part(spec, one) for one in parts])
@@ -125,8 +138,13 @@ def play_fixtures(
     found = []
     for f, fixture in enumerate(fixtures):
         mine = (owner == f) & ~np.isnan(scores)
-        found.append(Played(fixture, part[mine], scores[mine]))
+        found.append(Played(fixture, part[mine], scores[mine], np.flatnonzero(mine)))
     return found
+
+
+def number_of(recording: Recording, copies: int) -> int:
+    """Which game of the occasion a recording is of, in a world of so many copies."""
+    return recording.copy + recording.round * copies
 
 
 def _schedule(spec: WorldSpec, fixtures: Sequence[Fixture], players: Mapping[str, Player]) -> list[tuple[int, int]]:

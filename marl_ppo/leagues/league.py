@@ -25,13 +25,14 @@ from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
 from marl_ppo.leagues.counts import DecayedCounts
+from marl_ppo.leagues.highlights import REPLAYS, Highlight, keep_newest
 from marl_ppo.leagues.ladder import parts_of
 from marl_ppo.leagues.learner import Learner, Turn
 from marl_ppo.leagues.listener import LeagueListener, Report
 from marl_ppo.leagues.matchmakers import EXPLOITERS, Distribution, Opponent, View
 from marl_ppo.leagues.members import Members, anchors_of
 from marl_ppo.leagues.payoffs import Payoffs
-from marl_ppo.leagues.rankings import Rankings
+from marl_ppo.leagues.rankings import Rankings, Results
 from marl_ppo.leagues.recipe import Recipe, recipe_from
 from marl_ppo.leagues.store import CountRow, EventRow, MatchRow, PlayerRow, RatingRow, Store
 from marl_ppo.play.bank import SELF
@@ -161,15 +162,16 @@ class League:
         self._begun_anew = []
         for learner in self.learners.values():
             self._keep(learner, turn, news)
-        games = self._play_ladder(turn, news, listener)
+        played = self._play_ladder(turn, news, listener)
         self._save(turn, news, time.perf_counter() - began)
+        self._write_replays(turn, played.highlights)
         return Report(
             turn=turn,
             steps=self.steps,
             progress={name: did.progress for name, did in trained.items() if did.progress is not None},
             events=tuple(news.events),
             members=sum(row.kind != "learner" for row in self._players.values()),
-            games=games,
+            games=played.games,
             seconds=time.perf_counter() - began,
         )
 
@@ -288,13 +290,24 @@ class League:
             self.rankings.title.challenge(name)
         news.events.append(EventRow(kind="joined", player=name, text=f"kept after {learner.trainer.steps:,} steps ({trigger})"))
 
-    def _play_ladder(self, turn: int, news: _News, listener: LeagueListener) -> int:
+    def _play_ladder(self, turn: int, news: _News, listener: LeagueListener) -> Results:
         agents = {row.name: self._agents(row) for row in self._players.values() if row.kind != "learner"}
-        played = self.rankings.play(agents, games=self.recipe.ladder_games, turn=turn, on_progress=listener.on_ladder)
+        record = self.recipe.replays > 0 and "resimulate" in self.spec.capabilities
+        played = self.rankings.play(
+            agents, games=self.recipe.ladder_games, turn=turn, record=record, on_progress=listener.on_ladder
+        )
         news.matches += played.matches
         news.events += played.events
         news.ratings += played.ratings
-        return played.games
+        return played
+
+    def _write_replays(self, turn: int, highlights: Iterable[Highlight]) -> None:
+        """No part of the record: what a killed league has missed of them is not played again."""
+        for one in highlights:
+            if one.kind == "turn" and turn % self.recipe.replay_turns:
+                continue
+            one.save(self.spec, self.folder / REPLAYS, turn)
+            keep_newest(self.folder / REPLAYS, one.kind, self.recipe.replays)
 
     def _view(self, learner: Learner) -> View:
         rows = [

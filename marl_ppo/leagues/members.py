@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from marl_ppo.envs.world import WorldSpec
@@ -61,8 +62,7 @@ class Members:
         folder = self._folder / PLAYERS / row.name
         if content_hash(folder) != row.hash:
             raise FileFormatError(f"the weights in {folder} are not those that the league kept: their hash differs")
-        player = load_player(folder, self._spec, greedy=False)
-        return Player(name=row.name, policies=player.policies)
+        return replace(load_player(folder, self._spec, greedy=False), name=row.name)
 
 
 def anchor(name: str, spec: WorldSpec) -> Player:

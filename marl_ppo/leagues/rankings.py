@@ -8,6 +8,7 @@ import numpy as np
 from marl_ppo.envs.world import Array, World
 from marl_ppo.leagues import meta_solvers
 from marl_ppo.leagues.exact import ExactGame
+from marl_ppo.leagues.highlights import Highlight, find_upset, highlights_of
 from marl_ppo.leagues.ladder import Fixture, Played, can_meet, parts_of, play_fixtures
 from marl_ppo.leagues.learner import part_in_words
 from marl_ppo.leagues.members import Members
@@ -16,6 +17,7 @@ from marl_ppo.leagues.ratings import Ratings
 from marl_ppo.leagues.scheduling import choose_fixtures
 from marl_ppo.leagues.store import EventRow, MatchRow, RatingRow, Store
 from marl_ppo.leagues.title import TITLE_GAMES, Title
+from marl_ppo.replays.recorder import Recorder
 
 
 class Results(NamedTuple):
@@ -26,6 +28,8 @@ class Results(NamedTuple):
     ratings: list[RatingRow]
     """of all who played"""
     games: int
+    highlights: list[Highlight]
+    """games worth a replay"""
 
 
 class Rankings:
@@ -63,6 +67,7 @@ class Rankings:
         *,
         games: int,
         turn: int,
+        record: bool = False,
         on_progress: Callable[[int, int], Any] = lambda done, total: None,
     ) -> Results:
         """A turn of the ladder, between the members `agents` tells what they play; of equal leagues equal results."""
@@ -77,17 +82,25 @@ class Rankings:
         if not self._together and (match := self.title.match()):
             fixtures.append(Fixture(*match, TITLE_GAMES))
         if not fixtures:
-            return Results([], [], [], 0)
+            return Results([], [], [], 0, [])
         players = self._members.load(name for fixture in fixtures for name in (fixture.first, fixture.second))
-        played = play_fixtures(self._world, fixtures, players, seed=self._seed, number=turn, on_progress=on_progress)
+        recorder = Recorder(self._world) if record else None
+        played = play_fixtures(
+            self._world, fixtures, players, seed=self._seed, number=turn, recorder=recorder, on_progress=on_progress
+        )
+        # Before these games are rated: an upset is one to those who knew no more.
+        upset = None if recorder is None or self._together else find_upset(played, self._ratings)
         matches = [row for one in played for row in self._take(one)]
-        verdicts = [self.title.take(one) for one in played if one.fixture.games == TITLE_GAMES]
-        events = [
-            EventRow(kind="promoted" if told.won else "kept out", player=told.challenger, text=told.text)
-            for told in verdicts
-            if told is not None
-        ]
-        return Results(matches, events, self._rating_rows(matches), sum(len(one.scores) for one in played))
+        title = next((one for one in played if one.fixture.games == TITLE_GAMES), None)
+        told = None if title is None else self.title.take(title)
+        events = []
+        if told is not None:
+            events.append(EventRow(kind="promoted" if told.won else "kept out", player=told.challenger, text=told.text))
+        highlights = []
+        if recorder is not None:
+            promotion = None if title is None or told is None or not told.won else title
+            highlights = highlights_of(played, recorder.take(), players, self._world, upset=upset, promotion=promotion)
+        return Results(matches, events, self._rating_rows(matches), sum(len(one.scores) for one in played), highlights)
 
     def _take(self, played: Played) -> Iterable[MatchRow]:
         """Count a fixture's games, and rate them one by one."""

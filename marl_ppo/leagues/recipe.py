@@ -75,6 +75,9 @@ class Recipe:
     """games a turn between players that do not learn, which ratings and payoffs come from"""
     promotion_alpha: float = 0.05
     """chance at most with which a player no better than the champion is promoted"""
+    replays: int = 20
+    """replays that are kept of each kind: promotions, upsets, and the first game of every `replay_turns`-th turn"""
+    replay_turns: int = 10
     threads: int = 1
     """learners that train side by side"""
 
@@ -88,7 +91,16 @@ class Recipe:
             raise ConfigError(f"a learner cannot be called {taken[0]!r}: that is somebody already")
         if len(set(self.anchors)) < len(self.anchors):
             raise ConfigError(f"anchors must differ, got {', '.join(self.anchors)}")
-        for name in ("total_steps", "turn_updates", "slots", "snapshot_steps", "snapshot_timeout", "trusted_games", "threads"):
+        for name in (
+            "total_steps",
+            "turn_updates",
+            "slots",
+            "snapshot_steps",
+            "snapshot_timeout",
+            "trusted_games",
+            "threads",
+            "replay_turns",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 < self.beats < 1 or not 0 < self.promotion_alpha < 1:

@@ -5,12 +5,12 @@ lineup   one player per team, in the order of the teams, or one per agent by the
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from marl_ppo.agents.actor_critic import Actor
+from marl_ppo.agents.actor_critic import Actor, Critic
 from marl_ppo.agents.policy import Policy
 from marl_ppo.agents.stacked import Stack, StackedActors, stacked
 from marl_ppo.envs.world import Array, WorldSpec
@@ -26,6 +26,10 @@ class Player:
     """agent → policy; agents that share a policy share the object"""
     greedy: bool = False
     """whether it takes its most probable action"""
+    critics: Mapping[str, Critic] = field(default_factory=dict)
+    """agent → critic that learned beside its policy, where it is known; nobody needs one to play"""
+    hash: str = ""
+    """of the weights; empty where there are none"""
 
 
 Lineup = Sequence[Player] | Mapping[str, Player]
@@ -88,11 +92,17 @@ def playable_teams(spec: WorldSpec, player: Player) -> list[str]:
     return [team for team in spec.teams if team not in missing]
 
 
+def by_agent(spec: WorldSpec, lineup: Lineup) -> dict[str, Player]:
+    """The lineup agent by agent. Raises ConfigError where it is not of this world's teams or agents."""
+    found = dict(lineup) if isinstance(lineup, Mapping) else _by_agent(spec, lineup)
+    if missing := [agent for agent in spec.agents if agent not in found]:
+        raise ConfigError(f"the lineup has no player for {missing} of world {spec.id!r}; it has {list(found)}")
+    return found
+
+
 def seat_players(spec: WorldSpec, num_envs: int, lineup: Lineup) -> Seating:
     """The same lineup in all N copies. Raises ConfigError when a player cannot play an agent it is given."""
-    by_agent = lineup if isinstance(lineup, Mapping) else _by_agent(spec, lineup)
-    if missing := [agent for agent in spec.agents if agent not in by_agent]:
-        raise ConfigError(f"the lineup has no player for {missing} of world {spec.id!r}; it has {list(by_agent)}")
+    players = by_agent(spec, lineup)
     policies: list[Policy] = []
     greedy: list[bool] = []
     places: dict[tuple[int, bool], int] = {}
@@ -100,7 +110,7 @@ def seat_players(spec: WorldSpec, num_envs: int, lineup: Lineup) -> Seating:
     for group in spec.groups:
         row = []
         for agent in group.agents:
-            player = by_agent[agent]
+            player = players[agent]
             if agent not in player.policies:
                 raise ConfigError(
                     f"player {player.name!r} cannot play {agent!r} of world {spec.id!r}; it plays {list(player.policies)}"

@@ -21,11 +21,12 @@ import numpy as np
 
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.world import Array
-from marl_ppo.errors import FileFormatError
+from marl_ppo.errors import FileFormatError, UnknownNameError
 from marl_ppo.replays.members import Members, refusing, write_members
 from marl_ppo.replays.replay import FORMAT, Event, Keyframes, Origin, Replay, Thoughts
 from marl_ppo.replays.scene_json import scene_from, scene_to
 from marl_ppo.settings import fits
+from marl_ppo.workspace import places
 
 SUFFIX = ".replay"
 MATCH = "match.json"
@@ -97,6 +98,19 @@ def read_replay(path: Path | str) -> Replay:
             thoughts=_thoughts(members, actions),
             frames=_frames(members, steps),
         )
+
+
+def find_replay(name: str) -> Path:
+    """A path, or the name of a file in replays/, the workspace's or a bundled one. Raises UnknownNameError with the nearest."""
+    homes = [Path(), *places("replays")]
+    for home in homes:
+        for path in (home / name, home / f"{name}{SUFFIX}"):
+            if path.is_file():
+                return path
+    known = [file.name.removesuffix(SUFFIX) for home in homes[1:] for file in sorted(home.glob(f"*{SUFFIX}"))]
+    raise UnknownNameError.near(
+        "replay", name, known, otherwise=f"Name a file, or one of {', '.join(known) or 'none there is'}."
+    )
 
 
 def _small(actions: Array) -> Array:

@@ -160,12 +160,16 @@ class TrainConfig:
     """updates between checkpoints, instead of wall time"""
     keep_checkpoints: int = 3
     """older checkpoints are removed"""
+    replay_updates: int | None = None
+    """updates between recordings of one held-out episode, always the same; if not given, a twentieth of them all; 0 for none"""
 
     def __post_init__(self) -> None:
         if empty := [name for name, values in self.params.items() if not values]:
             raise ConfigError(f"params {empty} have no value; give one, or the values over the budget, such as [1, 0]")
         _at_least_one(self, "total_steps", "num_envs", "num_steps", "checkpoint_updates", "keep_checkpoints")
         _positive(self, "minutes", "checkpoint_minutes")
+        if self.replay_updates is not None and self.replay_updates < 0:
+            raise ConfigError(f"replay_updates must be at least 0, got {self.replay_updates}")
         if reserved := self.world_config.keys() & set(RESERVED):
             raise ConfigError(f"{', '.join(sorted(reserved))} cannot be a setting of the world; set it beside world_config")
         if self.algorithm == "trpo" and self.ppo.surrogate == "lenient":

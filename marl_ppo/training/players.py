@@ -3,6 +3,7 @@
 A run may be a group of seeds; a league is a folder among the runs that has its players in a folder of their own.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from marl_ppo.agents.actor_critic import Critic
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
 from marl_ppo.envs.registry import is_installed, make_world, registered_worlds
 from marl_ppo.envs.world import ObsLeaf, WorldSpec
@@ -184,6 +186,9 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
                 f"{dict(config.world_config)}, where {agent} has {met[agent]}; here it has {meets.get(agent, 'no place')}"
             )
     policies = make_policies(trained_spec, replace(config, device="cpu"))
+    # What a critic saw in another world, that of more players say, is not what there is here.
+    same = (trained_spec.id, trained_spec.config) == (spec.id, spec.config)
+    critics: dict[str, Critic] = {}
     for name, policy in policies.items():
         path = f"policies/{name}/weights.safetensors"
         files = load_checkpoint(checkpoint, only=path).files
@@ -197,12 +202,30 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
                 f"in {', '.join(sorted(other))}. Was it changed? One from before network.normalize_obs needs it to be 'never'"
             )
         policy.actor.load_state_dict(weights)
+        learned = {key.removeprefix("critic."): value for key, value in files[path].items() if key.startswith("critic.")}
+        shapes = policy.critic.state_dict()
+        if learned.keys() == shapes.keys() and all(_shape(shapes, key) == _shape(learned, key) for key in learned):
+            policy.critic.load_state_dict(learned)
+            critics |= {agent: policy.critic for agent, p in agents.items() if p == name}
     name = checkpoint.name
     if checkpoint.parent.name == "checkpoints":
         name = checkpoint.parent.parent.name
     elif checkpoint.parent.name == PLAYERS:
         name = f"{checkpoint.parent.parent.name}:{name}"
-    return Player(name=name, policies={agent: policies[p].actor for agent, p in agents.items()}, greedy=greedy)
+    return Player(
+        name=name,
+        policies={agent: policies[p].actor for agent, p in agents.items()},
+        greedy=greedy,
+        critics=critics if same else {},
+        hash=weights_hash(checkpoint),
+    )
+
+
+def weights_hash(checkpoint: Path) -> str:
+    """Sha256 over the path and the sha256 of each file of weights that plays, in the order of the paths."""
+    digests = read_meta(checkpoint)["sha256"]
+    told = "".join(f"{path} {digests[path]}\n" for path in sorted(digests) if path.endswith("/weights.safetensors"))
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def freeze_player(checkpoint: Checkpoint, config: TrainConfig, folder: Path) -> Path:

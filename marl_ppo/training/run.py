@@ -1,4 +1,5 @@
-"""A training run as a folder: runs/NAME/{config.toml, metrics.jsonl, tensorboard/, checkpoints/, others/, summary.json}.
+"""A training run as a folder: runs/NAME/{config.toml, metrics.jsonl, tensorboard/, checkpoints/, replays/, others/,
+summary.json}.
 
 `metrics.jsonl`, one line per update, is the record; everything else shown is a view of it. Resuming cuts it back to the
 checkpoint, so that the record of a resumed run is that of one never interrupted.
@@ -25,10 +26,11 @@ from marl_ppo.training.guards import Guards
 from marl_ppo.training.players import BOTS, RUNS, copy_player, find_player, find_trained, is_untrained, require_world
 from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
 from marl_ppo.training.setup import learning_agents, spec_of
+from marl_ppo.training.showcase import Showcase
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
-CONFIG, CHECKPOINTS, OTHERS = "config.toml", "checkpoints", "others"
+CONFIG, CHECKPOINTS, OTHERS, REPLAYS = "config.toml", "checkpoints", "others", "replays"
 Stopped = Literal["budget", "time", "interrupted"]
 """why a run ended: its steps or its minutes are used up, or somebody pressed Ctrl-C"""
 
@@ -95,12 +97,13 @@ def train(config: TrainConfig, folder: Path | None = None, listener: RunListener
         raise _taken(folder)
     frozen = _frozen_teams(config)
     source = find_trained(config.others) if frozen and not is_untrained(config.others) else None
-    with Trainer(config, _others(config, frozen, config.others if source is None else str(source))) as trainer:
+    others = _others(config, frozen, config.others if source is None else str(source))
+    with Trainer(config, others) as trainer:
         folder = _claim(folder, trainer.config)
         with alone(folder / CONFIG):
             if source is not None:
                 copy_player(source, folder / OTHERS)
-            return _drive(trainer, folder, listener or RunListener())
+            return _drive(trainer, Showcase(trainer.setup, others, folder / REPLAYS), folder, listener or RunListener())
 
 
 def resume(
@@ -134,7 +137,7 @@ def resume(
             cut_metrics(folder, trainer.update)
             if "snapshot" not in trainer.setup.spec.capabilities:
                 listener.on_warning(config.world, "resume", "this world cannot be saved in mid-episode: new episodes begin")
-            return _drive(trainer, folder, listener)
+            return _drive(trainer, Showcase(trainer.setup, others, folder / REPLAYS), folder, listener)
 
 
 def _claim(wanted: Path | None, config: TrainConfig) -> Path:
@@ -156,7 +159,7 @@ def _taken(folder: Path) -> ConfigError:
     return ConfigError(f"{folder} holds a run already; go on with it by `marl-ppo train --resume {folder}`")
 
 
-def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
+def _drive(trainer: Trainer, showcase: Showcase, folder: Path, listener: RunListener) -> RunResult:
     config = trainer.config
     learners = trainer.setup.learners.items()
     guards = {name: Guards.of_policy(learner.skipped_steps, config.algorithm) for name, learner in learners}
@@ -176,6 +179,8 @@ def _drive(trainer: Trainer, folder: Path, listener: RunListener) -> RunResult:
             lines.write(to_json(line) + "\n")
             board.write(progress)
             listener.on_update(progress)
+            if showcase.is_due(progress.update):
+                showcase.record(progress.update)
             for text in trainer.take_notices():
                 listener.on_notice(text)
             share = progress.update / config.num_updates

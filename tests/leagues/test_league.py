@@ -288,7 +288,7 @@ def test_an_equal_challenger_is_promoted_no_more_often_than_is_stated() -> None:
         title.challenge("copy")
         while True:
             scores = (generator.random(64) < chance).astype(float)
-            verdict = title.take(Played(Fixture("copy", "champion", 64), np.tile([0, 1], 32), scores))
+            verdict = title.take(Played(Fixture("copy", "champion", 64), np.tile([0, 1], 32), scores, np.arange(64)))
             if verdict is not None:
                 return verdict.won
 
