@@ -303,7 +303,7 @@ def test_the_newest_waits_for_the_title_while_another_challenges() -> None:
     won = np.ones(64)
 
     assert title.match() == ("b", "a")
-    verdict = title.take(Played(Fixture("b", "a", 64), np.tile([0, 1], 32), won))
+    verdict = title.take(Played(Fixture("b", "a", 64), np.tile([0, 1], 32), won, np.arange(64)))
     assert verdict is not None
     assert verdict.won
     assert (title.champion, title.match()) == ("b", ("d", "b"))
