@@ -5,7 +5,19 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Literal, Union, get_args, get_origin
 
+from marl_ppo.errors import ConfigError
+
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def require_within(low: float, high: float, **settings: float) -> None:
+    """Raise ConfigError for one that is not from `low` to `high`.
+
+    Worlds bound all that memory or time grow with: a replay of somebody else's says with which settings to make one.
+    """
+    for name, value in settings.items():
+        if not low <= value <= high:
+            raise ConfigError(f"{name} must be from {low} to {high}, got {value}")
 
 
 def fits(value: Any, kind: Any) -> bool:

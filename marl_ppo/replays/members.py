@@ -24,7 +24,7 @@ from marl_ppo.errors import FileFormatError
 
 LARGEST_FILE = 64 * 2**20
 """bytes on disk"""
-LARGEST_CONTENT = 128 * 2**20
+LARGEST_CONTENT = 64 * 2**20
 """bytes of all members, unpacked"""
 LARGEST_JSON = 4 * 2**20
 MOST_MEMBERS = 20_000

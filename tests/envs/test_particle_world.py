@@ -280,8 +280,8 @@ def test_a_continuous_action_that_is_no_number_is_refused() -> None:
 @pytest.mark.parametrize(
     ("world_id", "config", "message"),
     [
-        ("spread", {"agents": 0}, "agents must be at least 1, got 0"),
-        ("tag", {"prey": 0}, "prey must be at least 1, got 0"),
+        ("spread", {"agents": 0}, "agents must be from 1 to 256, got 0"),
+        ("tag", {"prey": 0}, "prey must be from 1 to 256, got 0"),
         ("spread", {"max_steps": 0}, "max_steps must be at least 1 and below .*, got 0"),
         ("spread", {"dynamics": "mpe3"}, "dynamics must be 'mpe2' or 'classic', got 'mpe3'"),
         ("spread", {"local_ratio": 1.5}, r"local_ratio must be within \[0, 1\], got 1.5"),

@@ -254,12 +254,12 @@ def test_recall_asks_without_telling() -> None:
 @pytest.mark.parametrize(
     ("world_id", "config", "message"),
     [
-        ("bandit", {"arms": 1}, "arms must be at least 2, got 1"),
+        ("bandit", {"arms": 1}, "arms must be from 2 to 1000, got 1"),
         ("bandit", {"action": "discreet"}, "action must be one of .*, got 'discreet'"),
         ("bandit", {"masked": True, "context": True}, "masked needs action='discrete' and no context"),
-        ("staggered", {"agents": 0}, "agents must be at least 1, got 0"),
+        ("staggered", {"agents": 0}, "agents must be from 1 to 1000, got 0"),
         ("staggered", {"on_death": "rests"}, "on_death must be 'ends' or 'team', got 'rests'"),
-        ("recall", {"delay": -1}, "delay must be at least 0, got -1"),
+        ("recall", {"delay": -1}, "delay must be from 0 to 1000000, got -1"),
     ],
 )
 def test_a_setting_that_cannot_work_is_named(world_id: str, config: dict[str, Any], message: str) -> None:

@@ -124,7 +124,8 @@ def reward_reference(
             reward[n, 0] = -(mean * (1.0 - local_ratio) + first * local_ratio)
             reward[n, 1] = -(mean * (1.0 - local_ratio) + second * local_ratio)
         distance[n] = mean
-        reached[n] = 0.5 * ((first < REACH) + (second < REACH))
+        # Not a sum of truth values, which is one where numpy adds them and two where they are compiled.
+        reached[n] = (0.5 if first < REACH else 0.0) + (0.5 if second < REACH else 0.0)
         outcomes[n, 0] = reached[n]
 
 

@@ -5,12 +5,15 @@ from math import inf
 from marl_ppo.envs.particle import observe, reward
 from marl_ppo.envs.particle.scenario import Role, Scenario
 from marl_ppo.envs.world import Metric, Param
-from marl_ppo.errors import ConfigError
+from marl_ppo.settings import require_within
+
+LARGEST = 256
+"""bodies of a kind: pairs of them are looked at in every step"""
 
 
 def spread(agents: int) -> Scenario:
     """As many landmarks as agents; agents are solid, landmarks are not."""
-    _check_at_least(1, agents=agents)
+    require_within(1, LARGEST, agents=agents)
     return Scenario(
         id="spread",
         roles=(Role(group="agents", agents=_names("agent", agents), obs_size=6 * agents, radius=0.15),),
@@ -80,8 +83,8 @@ def reference() -> Scenario:
 
 def tag(chasers: int, prey: int, obstacles: int) -> Scenario:
     """Chasers are many and slow, prey few and fast; everything is solid, obstacles too."""
-    _check_at_least(1, chasers=chasers, prey=prey)
-    _check_at_least(0, obstacles=obstacles)
+    require_within(1, LARGEST, chasers=chasers, prey=prey)
+    require_within(0, LARGEST, obstacles=obstacles)
     num_agents = chasers + prey
     seen = 4 + 2 * obstacles + 2 * (num_agents - 1)
     return Scenario(
@@ -133,7 +136,7 @@ def tag(chasers: int, prey: int, obstacles: int) -> Scenario:
 
 def adversary(agents: int) -> Scenario:
     """As many landmarks as agents, one of them the target; the adversary does not know which. Nothing is solid."""
-    _check_at_least(1, agents=agents)
+    require_within(1, LARGEST, agents=agents)
     others = 2 * agents + 2 * agents
     return Scenario(
         id="adversary",
@@ -164,9 +167,3 @@ def _share(description: str) -> Metric:
 
 def _distance(description: str) -> Metric:
     return Metric(description=description, low=0.0, high=inf, higher_is_better=False)
-
-
-def _check_at_least(least: int, **counts: int) -> None:
-    for name, count in counts.items():
-        if count < least:
-            raise ConfigError(f"{name} must be at least {least}, got {count}")

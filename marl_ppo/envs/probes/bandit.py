@@ -23,6 +23,7 @@ from marl_ppo.envs.probes.common import choices, one_hot, text_scene, uniforms, 
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.world import ActionSpace, Array, Group, Metric, World, WorldSpec
 from marl_ppo.errors import ConfigError
+from marl_ppo.settings import require_within
 
 ActionKind = Literal["discrete", "multi_discrete", "continuous"]
 
@@ -47,8 +48,7 @@ class Bandit(World):
         context: bool = False,
         masked: bool = False,
     ) -> None:
-        if arms < 2:
-            raise ConfigError(f"arms must be at least 2, got {arms}")
+        require_within(2, 1_000, arms=arms)
         action_spaces: dict[ActionKind, ActionSpace] = {
             "discrete": spaces.Discrete(arms),
             "multi_discrete": spaces.MultiDiscrete([arms] * DIMENSIONS),

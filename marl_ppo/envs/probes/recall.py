@@ -15,15 +15,14 @@ from gymnasium import spaces
 from marl_ppo.envs.probes.common import choices, one_hot, text_scene, uniforms, write
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.world import Array, Group, Metric, World, WorldSpec
-from marl_ppo.errors import ConfigError
+from marl_ppo.settings import require_within
 
 
 class Recall(World):
     """N recall tasks; `delay` steps lie between the cue and the question."""
 
     def __init__(self, num_envs: int, delay: int = 4) -> None:
-        if delay < 0:
-            raise ConfigError(f"delay must be at least 0, got {delay}")
+        require_within(0, 1_000_000, delay=delay)
         group = Group(
             name="players",
             agents=("player",),

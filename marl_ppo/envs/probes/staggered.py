@@ -23,6 +23,7 @@ from marl_ppo.envs.probes.common import choices, one_hot, text_scene, uniforms, 
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.world import Array, Group, Metric, Param, World, WorldSpec
 from marl_ppo.errors import ConfigError
+from marl_ppo.settings import require_within
 
 CUES = 3
 MAX_STEPS = 20
@@ -36,8 +37,7 @@ class Staggered(World):
     """N copies of a few agents that leave one after another."""
 
     def __init__(self, num_envs: int, agents: int = 3, on_death: Literal["ends", "team"] = "ends") -> None:
-        if agents < 1:
-            raise ConfigError(f"agents must be at least 1, got {agents}")
+        require_within(1, 1_000, agents=agents)
         if on_death not in ("ends", "team"):
             raise ConfigError(f"on_death must be 'ends' or 'team', got {on_death!r}")
         group = Group(
