@@ -1,6 +1,6 @@
 """The one build step that pyproject.toml cannot tell: the content of the root folders goes into the wheel.
 
-`agents`, `envs` and `leagues` become marl_ppo/bundled/agents and so on. In a clone, and so in an editable install,
+`agents`, `envs`, `leagues` and `replays` become marl_ppo/bundled/agents and so on. In a clone, and so in an editable install,
 the root folders themselves are what is bundled (marl_ppo/workspace.py).
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-CONTENT = ("agents", "envs", "leagues")
+CONTENT = ("agents", "envs", "leagues", "replays")
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "tests")
 
 

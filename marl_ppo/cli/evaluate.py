@@ -9,7 +9,7 @@ from rich.status import Status
 from rich.table import Table
 
 from marl_ppo.cli.arguments import one_word, parse_flags, require_file, require_positive, split_words, world_of
-from marl_ppo.cli.recording import record_episodes
+from marl_ppo.cli.recording import check_kinds, film_first, record_episodes
 from marl_ppo.cli.report import summary_table, write_report
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import Evaluation, evaluate
@@ -60,8 +60,8 @@ def main(arguments: list[str]) -> None:
     world, name = world_of(one_word(words), command.world, settings, command.episodes, command.num_envs)
     if command.against is not None and len(world.spec.teams) == 1:
         raise ConfigError(f"world {world.spec.id!r} has one team, so nobody plays against it; leave out --against")
-    if kinds:
-        world.spec.require("resimulate", "--record")
+    check_kinds(kinds, world.spec)
+    record = bool(kinds) and "resimulate" in world.spec.capabilities
     console = Console()
     measured = variants(name, world.spec)
     other = opponent(None if command.against is None else as_player(command.against), world.spec, name)
@@ -81,9 +81,11 @@ def main(arguments: list[str]) -> None:
                     lineup,
                     episodes=command.episodes,
                     seed=command.seed,
-                    record=bool(kinds) and player is measured[0][1],
+                    record=record and player is measured[0][1],
                     on_progress=show,
                 )
+                if kinds and not record and player is measured[0][1]:
+                    film_first(world, lineup, command.record_count, command.seed, "eval", console)
                 if results[label].recordings:
                     record_episodes(results[label], lineup, team, kinds, command.record_count, console)
         teams[team] = _report(results, team)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from marl_ppo.cli.arguments import Settings, make_copies, parse_flags, require_file, require_positive, split_words
-from marl_ppo.cli.recording import record_match
+from marl_ppo.cli.recording import check_kinds, film_first, record_match
 from marl_ppo.cli.report import number, summary_table, write_report
 from marl_ppo.envs.registry import is_installed, world_settings
 from marl_ppo.envs.world import World
@@ -94,7 +94,7 @@ def main(arguments: list[str]) -> None:
     players = _find_players(names, world, command.greedy)
     every_pair = command.all_pairs or len(world.spec.teams) == 2 < len(players)
     if kinds:
-        world.spec.require("resimulate", "--record")
+        check_kinds(kinds, world.spec)
         if every_pair and len(world.spec.teams) > 1:
             raise ConfigError("--record is for one match at a time: name two players, without --all-pairs")
     report: dict[str, Any] = {
@@ -114,11 +114,16 @@ def main(arguments: list[str]) -> None:
             table = cross_play(world, players, self_play=command.all_pairs, on_progress=show, **options)
     if not every_pair or len(world.spec.teams) == 1:
         with _progress(console, world) as show:
-            result = match(world, players, record=bool(kinds), on_progress=show, **options)
+            record = bool(kinds) and "resimulate" in world.spec.capabilities
+            result = match(world, players, record=record, on_progress=show, **options)
         console.print(f"{world.spec.id}: {', '.join(result.players)}; {command.episodes:,} episodes, {how}", highlight=False)
         _show_match(result, command.episodes, console)
         report["matches"] = [_match_report(result)]
-        record_match(result, distinct(players), kinds, command.record_count, console)
+        if record:
+            record_match(result, distinct(players), kinds, command.record_count, console)
+        elif kinds:
+            lineup = [players[p] for p in result.lineups[0]]
+            film_first(world, lineup, command.record_count, command.seed, "match", console)
     if table is not None:
         pairs = f"{world.spec.id}: every pair of {', '.join(table.players)}; {command.episodes:,} episodes each, {how}"
         console.print(pairs, highlight=False)

@@ -1,19 +1,27 @@
 """What `match --record` and `evaluate --record` share: from recorded episodes to files in replays/."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from marl_ppo.envs.world import WorldSpec
+from marl_ppo.envs.registry import is_installed, make_world
+from marl_ppo.envs.seeds import Purpose
+from marl_ppo.envs.world import World, WorldSpec
+from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import Evaluation
+from marl_ppo.evaluation.film import film
 from marl_ppo.evaluation.match import MatchResult
 from marl_ppo.evaluation.replays import choose, new_file, save_replay
 from marl_ppo.play.seating import Player, by_agent
+from marl_ppo.replays.files import write_replay
 from marl_ppo.replays.recorder import Recording
 
 FOLDER = Path("replays")
+PICTURES = "rgb_array"
+"""the render_mode under which an installed env draws itself"""
 
 
 def record_match(result: MatchResult, players: Sequence[Player], kinds: Sequence[str], count: int, console: Console) -> None:
@@ -46,6 +54,36 @@ def record_episodes(
     for kind in kinds:
         games = choose(kind, count, lengths=found.lengths, returns=returns, margins=None)
         _write(kind, [found.recordings[game] for game in games], [lineup] * len(games), found.spec, console)
+
+
+def check_kinds(kinds: Sequence[str], spec: WorldSpec) -> None:
+    """Raise ConfigError for kinds that cannot be recorded in this world."""
+    if "resimulate" not in spec.capabilities and (other := [kind for kind in kinds if kind != "first"]):
+        raise ConfigError(
+            f"world {spec.id!r} cannot be played again from its actions, so its episodes are filmed as they are played, and "
+            f"which one is {other[0]} is known too late: write --record first"
+        )
+
+
+def film_first(world: World, lineup: Sequence[Player], count: int, seed: int, purpose: Purpose, console: Console) -> None:
+    """Film the first episodes of a world that cannot be played again."""
+    drawn = drawable(world.spec.id, dict(world.spec.config))
+    for episode in range(count):
+        path = new_file(FOLDER, world.spec.id, [player.name for player in lineup], "first")
+        with console.status(f"filming {world.spec.id}"):
+            write_replay(film(drawn, lineup, episode=episode, seed=seed, purpose=purpose, note="first"), path)
+        console.print(f"Wrote {path}.", highlight=False, markup=False, soft_wrap=True)
+    drawn.close()
+
+
+def drawable(world_id: str, config: Mapping[str, Any]) -> World:
+    """One copy of a world, which draws itself if it can: an installed env has to be asked for pictures when it is made."""
+    if is_installed(world_id) and "render_mode" not in config:
+        try:
+            return make_world(world_id, num_envs=1, **{**config, "render_mode": PICTURES})
+        except ConfigError:  # it takes no such argument
+            pass
+    return make_world(world_id, num_envs=1, **config)
 
 
 def _write(

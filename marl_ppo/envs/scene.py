@@ -107,3 +107,10 @@ class Scene:
     primitives: tuple[Primitive, ...] = field(default=())
     caption: str = ""
     """a short line under the picture: whose turn, what was said"""
+
+
+def picture_scene(pixels: "np.ndarray[Any, np.dtype[np.uint8]]") -> Scene:
+    """A scene that is one picture, uint8 [H, W, 3], a pixel being a unit."""
+    height, width = pixels.shape[:2]
+    whole = Picture(key="picture", x=width / 2, y=height / 2, width=width, height=height, pixels=pixels)
+    return Scene(bounds=(0.0, 0.0, float(width), float(height)), primitives=(whole,))

@@ -5,7 +5,7 @@ actions/G.npy      of group number G: [T, A, ...], in the smallest type that hol
 chain.npy          uint64 [T + 1], the digest of each moment
 keyframes/*.npy    `step` [F], and the snapshot's arrays [F, ...]
 thoughts/G.*.npy   probabilities, values, subgoals of group number G
-frames/N.npy       of worlds that cannot be played again: picture N, uint8 [H, W, 3]; frames.json: the scenes
+frames/*.npy       of worlds that cannot be played again: `shown` [T + 1], and each picture as the bytes of a PNG
 
 Docs: docs/replays.md tells what each field means.
 """
@@ -19,18 +19,16 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
-from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.world import Array
-from marl_ppo.errors import FileFormatError, UnknownNameError
+from marl_ppo.errors import UnknownNameError
+from marl_ppo.replays.frames import Frames, require_frames
 from marl_ppo.replays.members import Members, refusing, write_members
 from marl_ppo.replays.replay import FORMAT, Event, Keyframes, Origin, Replay, Thoughts
-from marl_ppo.replays.scene_json import scene_from, scene_to
 from marl_ppo.settings import fits
 from marl_ppo.workspace import places
 
 SUFFIX = ".replay"
 MATCH = "match.json"
-FRAMES = "frames.json"
 LONGEST = 1_000_000
 """steps of a match"""
 MOST_AGENTS = 1_000
@@ -52,15 +50,13 @@ def write_replay(replay: Replay, path: Path | str) -> Path:
         arrays |= {f"keyframes/{name}": array for name, array in replay.keyframes.arrays.items()}
     for g, thoughts in enumerate(replay.thoughts):
         arrays |= {f"thoughts/{g}.{name}": getattr(thoughts, name) for name in _THOUGHTS if getattr(thoughts, name).size}
-    jsons: dict[str, Any] = {MATCH: {"format": FORMAT, **_finite(told)}}
-    if replay.frames:
-        pictures: dict[str, Array] = {}
-        jsons[FRAMES] = [scene_to(scene, pictures) for scene in replay.frames]
-        arrays |= {f"frames/{name}": pixels for name, pixels in pictures.items()}
+    if replay.frames is not None:
+        arrays["frames/shown"] = replay.frames.shown
+        arrays |= {f"frames/{n}": picture for n, picture in enumerate(replay.frames.pictures)}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.writing-{os.getpid()}")
     try:
-        write_members(temporary, jsons, arrays)
+        write_members(temporary, {MATCH: {"format": FORMAT, **_finite(told)}}, arrays)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -221,13 +217,8 @@ def _thoughts(members: Members, actions: Sequence[Array]) -> tuple[Thoughts, ...
     return tuple(found)
 
 
-def _frames(members: Members, steps: int) -> tuple[Scene, ...]:
-    if FRAMES not in members.names:
-        return ()
-    told = members.json(FRAMES)
-    if not isinstance(told, list) or len(told) != steps + 1:
-        raise ValueError(f"its frames are not of {steps} steps")
-    pictures = members.folder("frames")
-    if any(pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 for pixels in pictures.values()):
-        raise FileFormatError(f"{members.path} holds a picture that is not uint8 [H, W, 3]")
-    return tuple(scene_from(scene, pictures) for scene in told)
+def _frames(members: Members, steps: int) -> Frames | None:
+    arrays = members.folder("frames")
+    if not arrays:
+        return None
+    return require_frames(arrays.pop("shown"), _in_order(arrays), steps)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.world import Array
+from marl_ppo.replays.frames import Frames
 
 FORMAT = 1
 """version of the file format"""
@@ -94,8 +94,8 @@ class Replay:
     chain: Array = field(default_factory=lambda: np.zeros(0, np.uint64))
     """uint64 [T + 1]: the digest of each moment"""
     keyframes: Keyframes | None = None
-    frames: tuple[Scene, ...] = ()
-    """[T + 1]: what was seen, of worlds that cannot be played again from their actions"""
+    frames: Frames | None = None
+    """what was seen, of worlds that cannot be played again from their actions"""
     thoughts: tuple[Thoughts, ...] = ()
     """by group"""
     origin: Origin | None = None

@@ -41,7 +41,7 @@ class Verdict:
 
 def verify(replay: Replay, *, num_envs: int = 1) -> Verdict:
     """Play it again in a world of `num_envs` copies. Raises FileFormatError where its world is not here or has changed."""
-    if replay.frames:
+    if replay.frames is not None:
         return Verdict(kind="frames", text="pictures only: nothing to play again")
     with Simulation(replay, num_envs=num_envs) as simulation:
         try:

@@ -26,7 +26,7 @@ class ReplayTimeline:
         self.title = f"{replay.world}: {' – '.join(replay.sides)}"
         self.teams: Sequence[str] = replay.teams
         self.players: Mapping[str, str] = replay.players
-        self._simulation = None if replay.frames else Simulation(replay)
+        self._simulation = Simulation(replay) if replay.frames is None else None
         if self._simulation is not None:
             self._returns, self._metrics = _played(self._simulation)
 
@@ -41,8 +41,9 @@ class ReplayTimeline:
     def moment(self, step: int) -> Moment:
         first, thoughts = step == 0, self._thoughts(step)
         simulation = self._simulation
-        if simulation is None:
-            return Moment(self.replay.frames[step], [f"step: {step}"], first, thoughts)
+        if self.replay.frames is not None:
+            return Moment(self.replay.frames.scene(step), [f"step: {step}"], first, thoughts)
+        assert simulation is not None
         simulation.seek(step)
         metrics = {name: float(values[step]) for name, values in self._metrics.items()}
         hud = hud_lines(simulation.world.spec, step, self._returns[step], metrics)

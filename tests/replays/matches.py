@@ -16,14 +16,14 @@ from marl_ppo.training.players import find_player
 
 
 def lineup_for(world: World, names: Sequence[str] = ("scripted", "random")) -> list[Player]:
-    """A player for each team: the first of the names that this world has, and the last for the second team."""
+    """A player for each team: the first of the names that this world has, and the second for the other teams."""
     found = []
     for name in names:
         try:
             found.append(find_player(name, world.spec))
         except MarlPPOError:
             continue
-    return [found[0], *[found[-1]] * (len(world.spec.teams) - 1)]
+    return [found[0], *[found[min(1, len(found) - 1)]] * (len(world.spec.teams) - 1)]
 
 
 def recordings(

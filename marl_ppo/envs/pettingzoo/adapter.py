@@ -15,6 +15,8 @@ actions    continuous ones are clipped to the action space, since envs differ in
 faults     an env that raises, or gives obs, rewards or a state that are not finite or of another shape than declared, is
            `faulted`: the episode is over, and the next one is played by a new env, FAULTS_IN_A_ROW times at most
 
+pictures   an env made with render_mode=rgb_array has a scene, which is the picture that it draws of itself
+
 There is no snapshot and no re-simulation: what an env keeps to itself cannot be known from outside.
 """
 
@@ -30,7 +32,8 @@ from gymnasium import spaces
 from marl_ppo.envs.pettingzoo.drivers import Driver, Told, driver_of
 from marl_ppo.envs.pettingzoo.reading import Reading
 from marl_ppo.envs.pettingzoo.wrapping import wrapped
-from marl_ppo.envs.world import Array, Outputs, World, WorldSpec
+from marl_ppo.envs.scene import Scene, picture_scene
+from marl_ppo.envs.world import Array, Capability, Outputs, World, WorldSpec
 from marl_ppo.errors import ConfigError, MarlPPOError, WorldError
 
 SEED_RANGE = 2**31
@@ -91,7 +94,7 @@ class EnvWorld(World):
             teams=reading.teams,
             max_steps=None,
             state_size=reading.state_size,
-            capabilities=frozenset({"state"} if reading.state_size else {}),
+            capabilities=_capabilities(drivers[0], reading),
             config=dict(config),
         )
         super().__init__(spec, len(drivers))
@@ -122,6 +125,15 @@ class EnvWorld(World):
     def take_notices(self) -> list[str]:
         taken, self._notices = self._notices, []
         return taken
+
+    def scene(self, copy: int) -> Scene:
+        self.spec.require("scene", "a picture")
+        pixels = np.asarray(self._drivers[copy].picture())
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise WorldError(
+                f"world {self.spec.id!r} must draw itself as uint8 [H, W, 3], got {pixels.dtype} {list(pixels.shape)}"
+            )
+        return picture_scene(pixels)
 
     def close(self) -> None:
         for driver in self._drivers:
@@ -291,6 +303,15 @@ class EnvWorld(World):
         self._notices.append(f"{what}; its episode is left out, and a new env takes its place")
         with contextlib.suppress(Exception):
             self._drivers[n].close()
+
+
+def _capabilities(driver: Driver, reading: Reading) -> frozenset[Capability]:
+    found: set[Capability] = set()
+    if reading.state_size:
+        found.add("state")
+    if driver.draws:
+        found.add("scene")
+    return frozenset(found)
 
 
 def _named_floats(spec: WorldSpec, told: Outputs) -> dict[str, Array]:

@@ -17,6 +17,8 @@ from pettingzoo import AECEnv, ParallelEnv
 
 from marl_ppo.errors import ConfigError
 
+PICTURES = "rgb_array"
+"""the render_mode of an env that gives pictures"""
 THE_AGENT = "agent"
 """of a Gymnasium env"""
 
@@ -69,6 +71,15 @@ class Driver(ABC):
         """What a centralised critic may see."""
         raise NotImplementedError
 
+    @property
+    @abstractmethod
+    def draws(self) -> bool:
+        """Whether it was made to give pictures of itself."""
+
+    @abstractmethod
+    def picture(self) -> Any:
+        """What it looks like now: uint8 [H, W, 3]."""
+
     @abstractmethod
     def close(self) -> None:
         """Free what the env holds."""
@@ -106,6 +117,13 @@ class _PettingZooDriver(Driver):
 
     def state(self) -> Any:
         return self._env.state()
+
+    @property
+    def draws(self) -> bool:
+        return getattr(self._env, "render_mode", None) == PICTURES
+
+    def picture(self) -> Any:
+        return self._env.render()
 
     def close(self) -> None:
         self._env.close()
@@ -207,6 +225,13 @@ class GymnasiumDriver(Driver):
     def action_space(self, agent: str) -> spaces.Space[Any]:
         space: spaces.Space[Any] = self._env.action_space
         return space
+
+    @property
+    def draws(self) -> bool:
+        return self._env.render_mode == PICTURES
+
+    def picture(self) -> Any:
+        return self._env.render()
 
     def close(self) -> None:
         self._env.close()
