@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an sdist, and the wheel that was built from it. Of a copy, so that building leaves nothing behind."""
     folder, source = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("source")
-    for name in ("marl_ppo", "agents", "envs", "leagues", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
+    for name in ("marl_ppo", "agents", "envs", "leagues", "replays", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name)
         elif (ROOT / name).exists():
@@ -42,11 +42,11 @@ def wheel(built: Path) -> zipfile.ZipFile:
 def test_the_wheel_holds_the_content_of_the_root_folders_without_caches_and_tests(wheel: zipfile.ZipFile) -> None:
     inside = {name for name in wheel.namelist() if name.startswith("marl_ppo/bundled/")}
     worlds = {name for name in inside if name.startswith("marl_ppo/bundled/envs/hive/")}
-    listed = subprocess.run(["git", "ls-files", "agents", "leagues"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(["git", "ls-files", "agents", "leagues", "replays"], cwd=ROOT, capture_output=True, text=True, check=True)
     content = listed.stdout.split()
 
     assert worlds == {"marl_ppo/bundled/envs/hive/pyproject.toml", "marl_ppo/bundled/envs/hive/hive.py"}
-    assert {"agents/spread/card.toml", "leagues/kuhn.toml"} <= set(content)
+    assert {"agents/spread/card.toml", "leagues/kuhn.toml", "replays/soccer.replay"} <= set(content)
     assert {f"marl_ppo/bundled/{name}" for name in content} <= inside
 
 
