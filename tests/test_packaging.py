@@ -17,7 +17,18 @@ ROOT = Path(__file__).parents[1]
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an sdist, and the wheel that was built from it. Of a copy, so that building leaves nothing behind."""
     folder, source = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("source")
-    for name in ("marl_ppo", "agents", "envs", "leagues", "replays", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
+    for name in (
+        "marl_ppo",
+        "agents",
+        "envs",
+        "leagues",
+        "replays",
+        "pyproject.toml",
+        "setup.py",
+        "MANIFEST.in",
+        "README.md",
+        "LICENSE",
+    ):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name)
         elif (ROOT / name).exists():
@@ -42,7 +53,9 @@ def wheel(built: Path) -> zipfile.ZipFile:
 def test_the_wheel_holds_the_content_of_the_root_folders_without_caches_and_tests(wheel: zipfile.ZipFile) -> None:
     inside = {name for name in wheel.namelist() if name.startswith("marl_ppo/bundled/")}
     worlds = {name for name in inside if name.startswith("marl_ppo/bundled/envs/hive/")}
-    listed = subprocess.run(["git", "ls-files", "agents", "leagues", "replays"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "agents", "leagues", "replays"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     content = listed.stdout.split()
 
     assert worlds == {"marl_ppo/bundled/envs/hive/pyproject.toml", "marl_ppo/bundled/envs/hive/hive.py"}
@@ -95,7 +108,11 @@ def test_ci_calls_the_readmes_test_command() -> None:
 
 def test_nothing_in_the_repository_belongs_to_one_machine_or_runs_strangers_code() -> None:
     tracked = subprocess.run(
-        ["git", "ls-files", ":!*.gif", ":!*.png", ":!*.safetensors"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", ":!*.gif", ":!*.png", ":!*.safetensors", ":!*.replay"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     forbidden = re.compile(
         r"(?<![\w.])/(?:work|root|tmp)/\w|^\s*(?:import|from) (?:pickle|dill|joblib)\b|torch\.load\(|\b(?:TODO|FIXME)\b",

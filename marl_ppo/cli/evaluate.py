@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> None:
                 )
                 if kinds and not record and player is measured[0][1]:
                     film_first(world, lineup, command.record_count, command.seed, "eval", console)
-                if results[label].recordings:
+                if results[label].recordings is not None:
                     record_episodes(results[label], lineup, team, kinds, command.record_count, console)
         teams[team] = _report(results, team)
         against = f", team {team} against {other.name}" if len(world.spec.teams) > 1 else ""

@@ -36,20 +36,19 @@ def record_match(result: MatchResult, players: Sequence[Player], kinds: Sequence
         results = result.outcomes if result.by == "outcome" else result.returns
         ahead = [results[:, p, side] - np.delete(results[:, p], side, axis=1).max(axis=1) for p, side in enumerate(sides)]
         margins = np.concatenate(ahead)
-    recordings = [recording for row in result.recordings for recording in row]
-
-    def lineup_of(game: int) -> list[Player]:
-        return [players[p] for p in lineups[game // len(result.returns)]]
+    seeds = len(result.returns)
 
     for kind in kinds:
         games = choose(kind, count, lengths=result.lengths.T.ravel(), returns=returns, margins=margins)
-        _write(kind, [recordings[game] for game in games], [lineup_of(game) for game in games], spec, console)
+        recordings = [result.recordings[game // seeds][game % seeds] for game in games]
+        _write(kind, recordings, [[players[p] for p in lineups[game // seeds]] for game in games], spec, console)
 
 
 def record_episodes(
     found: Evaluation, lineup: Sequence[Player], team: str, kinds: Sequence[str], count: int, console: Console
 ) -> None:
     """Write an evaluation's replays, and tell which."""
+    assert found.recordings is not None
     returns = found.returns[:, found.spec.teams.index(team)]
     for kind in kinds:
         games = choose(kind, count, lengths=found.lengths, returns=returns, margins=None)

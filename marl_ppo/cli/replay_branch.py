@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
     while not play.world.outputs.ended[0]:
         play.decide()
         play.advance()
-    (recording,) = recorder.take()
+    (recording,) = recorder.take().all()
     note = f"branch at {command.at}"
     out = command.out or new_file(Path("replays"), replay.world, [player.name for player in players.values()], note)
     save_replay(recording, spec, players, out, note=note, origin=origin_of(replay, command.at))

@@ -31,6 +31,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 ActionSpace = spaces.Discrete | spaces.MultiDiscrete | spaces.Box
 ObsLeaf = spaces.Box | spaces.MultiDiscrete
 """one part of what an agent sees: numbers or pictures, or a list of tokens, which are names and not amounts"""
+SIMULATION = "world."
+"""what the names of a simulation's arrays begin with in a snapshot"""
 Capability = Literal["snapshot", "resimulate", "scene", "state", "outcomes"]
 
 
@@ -298,6 +300,11 @@ class World(ABC):
         self.spec.require("snapshot", "snapshot_of()")
         return {name: array[copies] for name, array in self._all_arrays().items()}
 
+    def state_of(self, copies: Array) -> dict[str, Array]:
+        """Of these rows those of the simulation, from which all that is told follows."""
+        self.spec.require("snapshot", "state_of()")
+        return {f"{SIMULATION}{name}": array[copies] for name, array in self._arrays().items()}
+
     def restore(self, snapshot: Mapping[str, Array]) -> None:
         """Continue from a snapshot of a world with the same spec and number of copies.
 
@@ -374,7 +381,7 @@ class World(ABC):
 
     def _all_arrays(self) -> dict[str, Array]:
         own = {"seeds": self.seeds, "params": self.params, "running": self._running}
-        simulation = {f"world.{name}": array for name, array in self._arrays().items()}
+        simulation = {f"{SIMULATION}{name}": array for name, array in self._arrays().items()}
         return own | simulation | {f"outputs.{name}": array for name, array in self.outputs.arrays().items()}
 
     def _checked_params(self, where: Array, params: Mapping[str, float | Array]) -> Array:

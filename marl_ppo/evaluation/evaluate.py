@@ -14,7 +14,7 @@ from marl_ppo.evaluation.statistics import Interval, interquartile_mean, mean, s
 from marl_ppo.play.episodes import EpisodeLog, Episodes
 from marl_ppo.play.play import Observer, Play
 from marl_ppo.play.seating import Lineup, seat_players
-from marl_ppo.replays.recorder import Recorder, Recording
+from marl_ppo.replays.recorder import Recorder, Recording, Recordings
 
 BOOTSTRAP_RESAMPLES = 2_000
 
@@ -42,6 +42,24 @@ class Summary:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Recordings of E episodes."""
+
+    _all: Recordings
+    numbers: Array
+    """int64 [E], see `Evaluation.numbers`"""
+    _num_envs: int
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, place: int) -> Recording | None:
+        """One of them; None where memory did not suffice."""
+        rounds, copy = divmod(int(self.numbers[place]), self._num_envs)
+        return self._all.of_copies([copy], [rounds])[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """E episodes of one lineup, in the order of their seeds."""
@@ -58,8 +76,8 @@ class Evaluation:
     lengths: Array
     metrics: dict[str, Array]
     outcomes: Array
-    recordings: tuple[Recording | None, ...] = ()
-    """[E] if they were recorded; None where memory did not suffice"""
+    recordings: Recorded | None = None
+    """[E] if they were recorded"""
 
     def only(self, numbers: Array) -> "Evaluation":
         """The episodes with these numbers, which must be among its own."""
@@ -71,7 +89,7 @@ class Evaluation:
             lengths=self.lengths[rows],
             metrics={name: values[rows] for name, values in self.metrics.items()},
             outcomes=self.outcomes[rows],
-            recordings=tuple(self.recordings[row] for row in rows) if self.recordings else (),
+            recordings=None if self.recordings is None else replace(self.recordings, numbers=self.recordings.numbers[rows]),
         )
 
     def summaries(self) -> dict[str, Summary]:
@@ -124,7 +142,6 @@ def evaluate(
     def in_order(field: Callable[[Episodes], Array]) -> Array:
         return np.asarray(np.concatenate([field(taken) for _, taken in finished])[order])
 
-    recorded = {one.copy + num_envs * one.round: one for one in recorder.take()} if recorder is not None else {}
     players = [lineup[agent] for agent in world.spec.agents] if isinstance(lineup, Mapping) else lineup
     return Evaluation(
         spec=world.spec,
@@ -135,7 +152,7 @@ def evaluate(
         lengths=in_order(lambda taken: taken.lengths),
         metrics={name: in_order(_metric(name)) for name in world.spec.metrics},
         outcomes=in_order(lambda taken: taken.outcomes),
-        recordings=tuple(recorded.get(n) for n in number[order].tolist()) if record else (),
+        recordings=None if recorder is None else Recorded(recorder.take(), number[order], num_envs),
     )
 
 

@@ -42,7 +42,7 @@ def film(
         gatherer.add(world.scene(0))
         steps += 1
     whole = bool(world.outputs.ended[0])
-    recording = (recorder.take() or [recorder.cut(0)])[0]
+    recording = recorder.take().all()[0] if whole else recorder.cut(0)
     episodes = log.take()
     returns = np.concatenate([own[0] for own in episodes.returns]) if len(episodes) else np.zeros(len(spec.agents))
     return Replay(

@@ -15,10 +15,9 @@ import numpy as np
 
 from marl_ppo.envs.world import Array, World, WorldSpec
 from marl_ppo.errors import ConfigError
-from marl_ppo.evaluation.evaluate import Summary, evaluate_paired
+from marl_ppo.evaluation.evaluate import Recorded, Summary, evaluate_paired
 from marl_ppo.evaluation.statistics import Interval, wilson_interval
 from marl_ppo.play.seating import Player, playable_teams
-from marl_ppo.replays.recorder import Recording
 
 Progress = Callable[[int, int], Any]
 """told (episodes done, of how many)"""
@@ -75,8 +74,8 @@ class MatchResult:
     """float64 [S, L]"""
     lengths: Array
     """int64 [S, L], world steps"""
-    recordings: tuple[tuple[Recording | None, ...], ...] = ()
-    """[L][S] if they were recorded; None where memory did not suffice"""
+    recordings: tuple[Recorded, ...] = ()
+    """[L][S] if they were recorded"""
 
     @property
     def episodes(self) -> int:
@@ -185,7 +184,7 @@ def match(
         outcomes=np.stack([evaluation.outcomes for evaluation in found], axis=1),
         metrics={name: np.stack([evaluation.metrics[name] for evaluation in found], axis=1) for name in spec.metrics},
         lengths=np.stack([evaluation.lengths for evaluation in found], axis=1),
-        recordings=tuple(evaluation.recordings for evaluation in found) if record else (),
+        recordings=tuple(one.recordings for one in found if one.recordings is not None),
     )
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from marl_ppo.envs.world import World, WorldSpec
 from marl_ppo.evaluation.replays import save_replay
-from marl_ppo.leagues.ladder import Played, number_of
+from marl_ppo.leagues.ladder import Played
 from marl_ppo.leagues.ratings import Ratings
 from marl_ppo.play.seating import Player
 from marl_ppo.replays.files import SUFFIX
-from marl_ppo.replays.recorder import Recording
+from marl_ppo.replays.recorder import Recording, Recordings
 
 REPLAYS = "replays"
 """the folder of a league that holds them"""
@@ -55,7 +55,7 @@ def find_upset(played: Sequence[Played], ratings: Ratings) -> Game | None:
 
 def highlights_of(
     played: Sequence[Played],
-    recordings: Sequence[Recording],
+    recordings: Recordings,
     players: Mapping[str, Player],
     world: World,
     *,
@@ -63,7 +63,6 @@ def highlights_of(
     promotion: Played | None,
 ) -> list[Highlight]:
     """The upset, a game that the promoted player won, and the first game of all, as far as there are such."""
-    recorded = {number_of(recording, world.num_envs): recording for recording in recordings}
     games: list[tuple[Kind, Game]] = []
     if promotion is not None:
         games.append(("promotion", Game(promotion, int(promotion.scores.argmax()))))
@@ -73,7 +72,8 @@ def highlights_of(
         games.append(("turn", Game(first, 0)))
     found = []
     for kind, (one, place) in games:
-        recording = recorded.get(int(one.numbers[place]))
+        rounds, copy = divmod(int(one.numbers[place]), world.num_envs)
+        (recording,) = recordings.of_copies([copy], [rounds])
         if recording is not None:
             cast = {agent: players[name] for agent, name in one.players(world.spec, place).items()}
             found.append(Highlight(kind=kind, recording=recording, players=cast))

@@ -15,7 +15,7 @@ from marl_ppo.play.bank import LearnerPart, partner_parts, team_parts
 from marl_ppo.play.episodes import EpisodeLog, Episodes
 from marl_ppo.play.play import Observer, Play
 from marl_ppo.play.seating import Player, seat_all
-from marl_ppo.replays.recorder import Recorder, Recording
+from marl_ppo.replays.recorder import Recorder
 from marl_ppo.training.fused.playing import fastest_stack
 
 
@@ -38,7 +38,7 @@ class Played(NamedTuple):
     scores: Array
     """float64 [G]: its score"""
     numbers: Array
-    """int64 [G]: of the game among all of the occasion, which a recording of it has, too (see `number_of`)"""
+    """int64 [G]: of the game among all of the occasion, counted over the copies and then their rounds"""
 
     def players(self, spec: WorldSpec, game: int) -> dict[str, str]:
         """Agent → who played it in one of the games."""
@@ -140,11 +140,6 @@ def play_fixtures(
         mine = (owner == f) & ~np.isnan(scores)
         found.append(Played(fixture, part[mine], scores[mine], np.flatnonzero(mine)))
     return found
-
-
-def number_of(recording: Recording, copies: int) -> int:
-    """Which game of the occasion a recording is of, in a world of so many copies."""
-    return recording.copy + recording.round * copies
 
 
 def _schedule(spec: WorldSpec, fixtures: Sequence[Fixture], players: Mapping[str, Player]) -> list[tuple[int, int]]:

@@ -2,14 +2,17 @@
 
 It costs a copy of the actions at each step; all else that a replay holds follows from them, and is found once it is known
 which episodes are worth keeping (replays/sealing.py).
+
+batch  episodes of several copies that began at one step and ended at another
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from gymnasium import spaces
 
-from marl_ppo.envs.world import Array, Outputs, World
+from marl_ppo.envs.world import ActionSpace, Array, Outputs, World
 from marl_ppo.replays.digests import state_digest
 
 MOST_BYTES = 256 * 2**20
@@ -21,17 +24,12 @@ _FIRST_ROOM = 128  # steps
 class Recording:
     """One episode as it was played."""
 
-    copy: int
-    round: int
-    """how many episodes its copy had begun before"""
     seed: int
     params: Mapping[str, float]
     actions: tuple[Array, ...]
     """per group [T, A, ...]"""
     end: Mapping[str, Array]
-    """the last moment of all copies that ended with it, as `World.snapshot_of` has it; empty where it cannot be had"""
-    row: int
-    """its own among these"""
+    """the simulation's arrays at the last moment, of this copy; empty where they cannot be had"""
     complete: bool = True
 
     @property
@@ -42,90 +40,150 @@ class Recording:
     @property
     def digest(self) -> int | None:
         """Of the last moment."""
-        return state_digest({name: array[self.row] for name, array in self.end.items()}) if self.end else None
+        return state_digest(self.end) if self.end else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    copies: Array
+    """int64 [C]"""
+    rounds: Array
+    """int64 [C]: how many episodes each copy had begun before"""
+    seeds: Array
+    params: Array
+    """float64 [C, P]"""
+    names: tuple[str, ...]
+    """of the params"""
+    actions: tuple[Array, ...]
+    """per group [T, C, A, ...]"""
+    end: Mapping[str, Array]
+    """[C, ...]"""
+    complete: bool
+
+    def __getitem__(self, place: int) -> Recording:
+        return Recording(
+            seed=int(self.seeds[place]),
+            params=dict(zip(self.names, self.params[place].tolist(), strict=True)),
+            actions=tuple(taken[:, place] for taken in self.actions),
+            end={name: array[place] for name, array in self.end.items()},
+            complete=self.complete,
+        )
+
+
+@dataclass(slots=True)
+class Recordings:
+    """Episodes that have ended. Each is made a `Recording` when it is asked for: most are never looked at."""
+
+    _batches: list[_Batch] = field(default_factory=list)
+    dropped: int = 0
+    """episodes that were not kept, since so many were kept already"""
+
+    def __len__(self) -> int:
+        return sum(len(batch.copies) for batch in self._batches)
+
+    def of_copies(self, copies: Sequence[int] | Array, rounds: Sequence[int] | Array) -> list["Recording | None"]:
+        """By the copy each was played in and its round there; None for those that were not kept."""
+        places = {
+            key: (batch, place)
+            for batch in self._batches
+            for place, key in enumerate(zip(batch.copies.tolist(), batch.rounds.tolist(), strict=True))
+        }
+        found = [places.get((int(copy), int(number))) for copy, number in zip(copies, rounds, strict=True)]
+        return [None if one is None else one[0][one[1]] for one in found]
+
+    def all(self) -> list[Recording]:
+        """Every one, in the order in which they ended."""
+        return [batch[place] for batch in self._batches for place in range(len(batch.copies))]
 
 
 class Recorder:
     """Observer of a play in `world`."""
 
-    def __init__(self, world: World, copies: Sequence[int] | None = None) -> None:
-        """Record all copies, or some."""
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._copies = np.arange(world.num_envs) if copies is None else np.array(copies, np.int64)
-        self._steps = np.zeros(world.num_envs, np.int64)
-        self._rounds = np.full(world.num_envs, -1)
-        self._rows = np.arange(len(self._copies))
+        copies = world.num_envs
+        self._begun = np.zeros(copies, np.int64)
+        """the row of each copy's first step"""
+        self._rounds = np.full(copies, -1)
+        self._row = 0
         self._taken: list[Array] = [
-            np.zeros((len(self._copies), 0, len(group.agents), *group.action_shape), _dtype(group.action))
+            np.zeros((_FIRST_ROOM, copies, len(group.agents), *group.action_shape), _dtype(group.action))
             for group in world.spec.groups
         ]
-        self._finished: list[Recording] = []
-        self.dropped = 0
-        """episodes that were not kept, since so many were kept already"""
+        """per group [rows, N, A, ...]: what everybody did, a row per step"""
+        self._ended = Recordings()
         self._bytes = 0
 
     def on_reset(self, where: Array, outputs: Outputs) -> None:
-        self._steps[where] = 0
+        self._begun[where] = self._row
         self._rounds[where] += 1
 
     def on_step(self, outputs: Outputs, actions: Sequence[Array]) -> None:
-        at = self._steps[self._copies]
-        if len(at) and at.max() >= self._taken[0].shape[1]:
+        if self._row == len(self._taken[0]):
             self._make_room()
-        for kept, taken in zip(self._taken, actions, strict=True):
-            kept[self._rows, at] = taken[self._copies]
-        self._steps += 1
+        for rows, taken in zip(self._taken, actions, strict=True):
+            rows[self._row] = taken
+        self._row += 1
 
     def on_end(self, where: Array, outputs: Outputs) -> None:
-        rows = np.flatnonzero((where & ~outputs.faulted)[self._copies])
-        self._finish(rows, complete=True)
+        copies = np.flatnonzero(where & ~outputs.faulted)
+        end = self._state(copies)
+        begun = self._begun[copies]
+        for row in np.unique(begun):
+            mine = np.flatnonzero(begun == row)
+            self._keep(self._batch(copies[mine], {name: array[mine] for name, array in end.items()}, complete=True))
 
-    def take(self) -> list[Recording]:
+    def take(self) -> Recordings:
         """The episodes that have ended since the last call."""
-        finished, self._finished, self._bytes = self._finished, [], 0
-        return finished
+        ended, self._ended, self._bytes = self._ended, Recordings(), 0
+        return ended
 
     def cut(self, copy: int) -> Recording:
         """An episode that is still being played, as far as it got."""
-        row = int(np.flatnonzero(self._copies == copy)[0])
-        self._finish(np.array([row]), complete=False)
-        return self._finished.pop()
+        copies = np.array([copy])
+        return self._batch(copies, self._state(copies), complete=False)[0]
 
-    def _finish(self, rows: Array, *, complete: bool) -> None:
-        copies = self._copies[rows]
-        if not len(copies):
-            return
+    def _state(self, copies: Array) -> dict[str, Array]:
         world = self._world
-        end = world.snapshot_of(copies) if "snapshot" in world.spec.capabilities else {}
-        for place, (row, copy) in enumerate(zip(rows, copies, strict=True)):
-            steps = int(self._steps[copy])
-            actions = tuple(taken[row, :steps].copy() for taken in self._taken)
-            size = sum(array.nbytes for array in actions)
-            if self._bytes + size > MOST_BYTES:
-                self.dropped += 1
-                continue
-            self._bytes += size
-            self._finished.append(
-                Recording(
-                    copy=int(copy),
-                    round=int(self._rounds[copy]),
-                    seed=int(world.seeds[copy]),
-                    params=dict(zip(world.spec.params, world.params[copy].tolist(), strict=True)),
-                    actions=actions,
-                    end=end,
-                    row=place,
-                    complete=complete,
-                )
-            )
+        return world.state_of(copies) if "snapshot" in world.spec.capabilities and len(copies) else {}
+
+    def _keep(self, batch: _Batch) -> None:
+        size = sum(taken.nbytes for taken in batch.actions)
+        if self._bytes + size > MOST_BYTES:
+            self._ended.dropped += len(batch.copies)
+            return
+        self._bytes += size
+        self._ended._batches.append(batch)
+
+    def _batch(self, copies: Array, end: Mapping[str, Array], *, complete: bool) -> _Batch:
+        """Of copies that began together."""
+        world, rows = self._world, slice(int(self._begun[copies[0]]), self._row)
+        return _Batch(
+            copies=copies,
+            rounds=self._rounds[copies],
+            seeds=world.seeds[copies],
+            params=world.params[copies],
+            names=tuple(world.spec.params),
+            actions=tuple(taken[rows, copies] for taken in self._taken),
+            end=end,
+            complete=complete,
+        )
 
     def _make_room(self) -> None:
-        for g, kept in enumerate(self._taken):
-            more = max(_FIRST_ROOM, kept.shape[1])
-            self._taken[g] = np.concatenate([kept, np.zeros((len(kept), more, *kept.shape[2:]), kept.dtype)], axis=1)
+        """Forget the rows that no running episode needs, or where there are few of them, take more memory."""
+        needed = int(self._begun.min())
+        room = len(self._taken[0])
+        for g, taken in enumerate(self._taken):
+            if needed < room // 2:
+                taken = np.concatenate([taken, np.zeros_like(taken)])
+            taken[: room - needed] = taken[needed:room].copy()
+            self._taken[g] = taken
+        self._begun -= needed
+        self._row -= needed
 
 
-def _dtype(space: object) -> type:
-    most = int(np.max(getattr(space, "nvec", getattr(space, "n", 0))))
-    if not most:
+def _dtype(space: ActionSpace) -> type:
+    if isinstance(space, spaces.Box):
         return np.float32
+    most = int(space.nvec.max()) if isinstance(space, spaces.MultiDiscrete) else int(space.n)
     return np.uint8 if most <= 2**8 else np.int64

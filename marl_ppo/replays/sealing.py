@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from marl_ppo.envs.world import Array, WorldSpec
+from marl_ppo.envs.world import SIMULATION, Array, WorldSpec
 from marl_ppo.errors import WorldError
 from marl_ppo.replays.digests import state_digest
 from marl_ppo.replays.recorder import Recording
@@ -61,7 +61,7 @@ def seal(
     )
     with Simulation(bare) as simulation:
         played = retrace(simulation)
-        reached = state_digest(simulation.moment())
+        reached = state_digest({name: array for name, array in simulation.moment().items() if name.startswith(SIMULATION)})
     if recording.digest not in (None, reached):
         raise WorldError(
             f"an episode of world {spec.id!r}, played again from seed {recording.seed} and its {recording.steps} steps, ended "

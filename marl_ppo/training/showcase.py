@@ -45,7 +45,8 @@ class Showcase:
         world = world_from(setup.config, 1)
         played = evaluate(world, lineup, episodes=1, record=True)
         world.close()
-        (recording,) = played.recordings
+        assert played.recordings is not None
+        recording = played.recordings[0]
         assert recording is not None
         path = self._folder / f"update-{update:06d}{SUFFIX}"
         save_replay(recording, spec, by_agent(spec, lineup), path, note=f"after {update} updates")

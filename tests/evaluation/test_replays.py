@@ -59,8 +59,10 @@ def test_every_episode_of_an_evaluation_is_the_one_recorded(tmp_path: Path) -> N
     lineup = [find_player("tag-chasers", world.spec), find_player("scripted", world.spec)]
     found = evaluate(world, lineup, episodes=10, record=True)
 
+    assert found.recordings is not None
     assert len(found.recordings) == 10
-    for episode, recording in enumerate(found.recordings):
+    for episode in range(10):
+        recording = found.recordings[episode]
         assert recording is not None
         path = save_replay(recording, world.spec, by_agent(world.spec, lineup), tmp_path / "it.replay")
         replay = read_replay(path)
@@ -76,7 +78,8 @@ def test_every_game_of_a_match_is_the_one_recorded() -> None:
 
     assert [len(row) for row in result.recordings] == [10, 10]
     for place, row in enumerate(result.recordings):
-        for seed, recording in enumerate(row):
+        for seed in range(10):
+            recording = row[seed]
             assert recording is not None
             assert recording.steps == result.lengths[seed, place]
 
@@ -85,7 +88,9 @@ def test_trained_players_tell_what_they_thought(tmp_path: Path) -> None:
     """Of a greedy player the action is its most probable one; the script tells nothing."""
     world = make_world("tag", num_envs=1)
     lineup = [find_player("tag-chasers", world.spec, greedy=True), find_player("scripted", world.spec)]
-    (recording,) = evaluate(world, lineup, episodes=1, record=True).recordings
+    recordings = evaluate(world, lineup, episodes=1, record=True).recordings
+    assert recordings is not None
+    recording = recordings[0]
     assert recording is not None
     replay = read_replay(save_replay(recording, world.spec, by_agent(world.spec, lineup), tmp_path / "it.replay"))
     chasers, prey = replay.thoughts

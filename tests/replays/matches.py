@@ -49,7 +49,7 @@ def recordings(
     found: list[Recording] = []
     while len(found) < count:
         play.step()
-        found += recorder.take()
+        found += recorder.take().all()
     return world, lineup, found[:count]
 
 

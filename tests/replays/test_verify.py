@@ -97,7 +97,7 @@ def test_a_branch_holds_its_prefix_names_its_origin_and_verifies(replay: Replay,
     while not play.world.outputs.ended[0]:
         play.decide()
         play.advance()
-    (recording,) = recorder.take()
+    (recording,) = recorder.take().all()
     branch = replace(matches.sealed(world, list(lineup.values())[1:3], recording), origin=origin_of(replay, 50))
     back = read_replay(write_replay(branch, tmp_path / "branch.replay"))
 
