@@ -16,8 +16,12 @@ class OnnxPolicy:
 
     def __init__(self, file, choose="action", seed=0):
         self.session = onnxruntime.InferenceSession(file)
-        self.agent_index = json.loads(self.session.get_modelmeta().custom_metadata_map["agents"])
+        about = self.session.get_modelmeta().custom_metadata_map
+        self.agent_index = json.loads(about["agents"])
+        self.dtypes = {leaf["input"]: leaf["dtype"] for leaf in json.loads(about["obs"]).values()}
         self.sizes = {given.name: given.shape[1:] for given in self.session.get_inputs()}
+        if "action_mask" in self.sizes:
+            self.dtypes["action_mask"] = "bool"
         self.choose, self.rng = choose, np.random.default_rng(seed)
         self.reset()
 
@@ -30,7 +34,7 @@ class OnnxPolicy:
         agents = [agent for agent in seen if agent in self.agent_index]
         if not agents:
             return {}
-        known = {name: np.stack([seen[agent][name] for agent in agents]) for name in seen[agents[0]] if name in self.sizes}
+        known = {name: np.stack([seen[agent][name] for agent in agents]).astype(kind) for name, kind in self.dtypes.items()}
         known["agent_index"] = np.array([self.agent_index[agent] for agent in agents])
         known["is_start"] = np.array([agent not in self.memory for agent in agents])
         known["noise"] = self.rng.random((len(agents), *self.sizes["noise"]), np.float32)

@@ -142,7 +142,7 @@ def _inputs(actor: Actor, group: Group) -> tuple[Port, ...]:
 def _about_leaf(leaf: str, space: ObsLeaf) -> str:
     if isinstance(space, spaces.MultiDiscrete):
         return f"obs {leaf}: tokens, each below {space.nvec.max()}"
-    low, high = space.low.min(initial=np.inf), space.high.max(initial=-np.inf)
+    low, high = float(np.min(space.low)), float(np.max(space.high))
     return f"obs {leaf}, {low:g} to {high:g}" if np.isfinite([low, high]).all() else f"obs {leaf}"
 
 

@@ -30,6 +30,7 @@ import torch
 from gymnasium import spaces
 
 from marl_ppo.agents.actor_critic import Actor
+from marl_ppo.agents.encoders import AS_GOOD_AS_UNBOUNDED
 from marl_ppo.agents.portable import Port, PortablePolicy
 from marl_ppo.envs.world import Array, Group, WorldSpec
 from marl_ppo.errors import ConfigError, ExportError
@@ -213,8 +214,9 @@ def _examples(policy: PortablePolicy, group: Group, rows: int) -> dict[str, Arra
             if isinstance(space, spaces.MultiDiscrete):
                 made[port.name] = rng.integers(0, space.nvec, shape)
             else:
-                low, high = np.clip(space.low, -10.0, None), np.clip(space.high, None, 10.0)
-                made[port.name] = rng.uniform(np.minimum(low, high), high, shape)
+                low, high = (np.asarray(bound, np.float64) for bound in (space.low, space.high))
+                low = np.where(low > -AS_GOOD_AS_UNBOUNDED, low, np.minimum(-10.0, high))
+                made[port.name] = rng.uniform(low, np.where(high < AS_GOOD_AS_UNBOUNDED, high, np.maximum(10.0, low)), shape)
         elif port.name == "action_mask":
             made[port.name] = rng.random(shape) < 0.7
             for part in group.split_mask(made[port.name]):
