@@ -118,6 +118,7 @@ def write_policy(policy: PortablePolicy, group: Group, file: Path, about: Mappin
         model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
     content = model.SerializeToString(deterministic=True)
     difference = _compare(content, policy, group)
+    file.parent.mkdir(parents=True, exist_ok=True)
     writing = file.with_name(f".writing-{file.name}")
     writing.write_bytes(content)
     os.replace(writing, file)
