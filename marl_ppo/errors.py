@@ -8,6 +8,7 @@ MarlPPOError
 ├── CapabilityError        a world lacks what was asked of it
 ├── PluginError            a plugin whose code does not work
 ├── FileFormatError        a file that is damaged, too new, or not ours
+├── ExportError            a policy that cannot be written for other programs
 └── DisplayError           a window was asked for where none can be opened
 """
 
@@ -52,6 +53,10 @@ class PluginError(MarlPPOError, RuntimeError):
 
 class FileFormatError(MarlPPOError, ValueError):
     """A file that is damaged, too new, or not ours."""
+
+
+class ExportError(MarlPPOError, RuntimeError):
+    """A policy that cannot be written so that another program plays it as we do."""
 
 
 class DisplayError(MarlPPOError, RuntimeError):

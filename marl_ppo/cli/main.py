@@ -14,6 +14,7 @@ VERBS = {
     "league": "train a population by self-play; standings, payoffs, exploitability",
     "replay": "check recorded matches, or play on from a moment of one",
     "run": "list, compare and plot runs",
+    "export": "write a player to ONNX files, for programs without marl_ppo or torch",
     "doctor": "look for what is wrong with this installation",
 }
 
