@@ -4,6 +4,7 @@
 `team` picks the team's colour; -1 means no team (scenery). y points up.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,6 +108,8 @@ class Scene:
     primitives: tuple[Primitive, ...] = field(default=())
     caption: str = ""
     """a short line under the picture: whose turn, what was said"""
+    sight: Mapping[str, tuple[Primitive, ...]] = field(default_factory=dict)
+    """by agent, what shows how far it sees, drawn where somebody asks for it; empty where everybody sees everything"""
 
 
 def picture_scene(pixels: "np.ndarray[Any, np.dtype[np.uint8]]") -> Scene:

@@ -84,6 +84,18 @@ def top_player(folder: Path) -> str:
         return read_standings(store).top
 
 
+def league_ratings(player: str) -> dict[str, str]:
+    """Ratings of the league that LEAGUE:PLAYER is a member of, in words by the players' names; of others nothing."""
+    league = player.rpartition(":")[0]
+    for folder in (Path(league), RUNS / league) if league else ():
+        if (folder / FILE).is_file():
+            with Store.open(folder) as store:
+                return {
+                    f"{folder.name}:{row.player}": f"rated {row.mu:.1f} ± {1.96 * row.sigma:.1f}" for row in store.ratings()
+                }
+    return {}
+
+
 def find_league(name: str | None) -> Path:
     """A league's folder by its name or path; the one that was written last if not given."""
     leagues = _leagues()

@@ -1,10 +1,11 @@
-"""What players thought in a match that was recorded: it is played once more, and they are asked before every step.
+"""What players think when they decide: the probability of each choice, and what their critic expects, if it is known.
 
-Only players with networks tell anything: the probability of each choice, and what their critic expects, if it is known. A
-critic that was trained on normalised returns tells these.
+Only players with networks tell anything. A critic that was trained on normalised returns tells these. A match that was
+recorded is played once more, and they are asked before every step.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,14 +31,11 @@ def think(recording: Recording, spec: WorldSpec, players: Mapping[str, Player]) 
     seed = np.array([recording.seed], np.uint64)
     play = Play(world, seating.policies, seating.seats, lambda copies, episodes: seed, params=lambda: recording.params)
     notes = [_Notes(recording.steps, group) for group in spec.groups]
-    critics = _critics(spec, players)
+    thinker = Thinker(spec, players)
     play.start()
     for step in range(recording.steps):
-        acting = [acts[0].copy() for acts in world.outputs.acting]
-        for critic in critics:
-            critic.tell(world.outputs, acting, notes, step, play.starting)
-        for decided in play.decide():
-            notes[decided.part.group].add(step, decided, world.outputs)
+        for note, thinking in zip(notes, thinker.decide(play), strict=True):
+            note.add(step, thinking)
         for actions, recorded in zip(play.actions, recording.actions, strict=True):
             actions[0] = recorded[step]
         play.advance()
@@ -45,35 +43,74 @@ def think(recording: Recording, spec: WorldSpec, players: Mapping[str, Player]) 
     return tuple(one.thoughts() for one in notes)
 
 
-class _Notes:
-    """Of one group."""
+class Thinking(NamedTuple):
+    """Of one group at one step."""
 
-    def __init__(self, steps: int, group: Group) -> None:
-        self._shape = (steps, len(group.agents))
-        self._agent_index = torch.tensor(group.agent_index)
-        self._probabilities: Array = np.zeros(0, np.float16)
-        self.values: Array = np.full(self._shape, np.nan, np.float32)
+    probabilities: Array
+    """float32 [A, K]; NaN where an agent decides nothing or tells nothing; K is 0 where nobody does"""
+    values: Array
+    """float32 [A]; NaN where an agent decides nothing, or its critic is not known"""
 
-    def add(self, step: int, decided: Decided, outputs: Outputs) -> None:
-        """What a part thought when it decided."""
+
+class Thinker:
+    """Asks those who play the only copy of a play, step by step through one episode. `players` by agent."""
+
+    def __init__(self, spec: WorldSpec, players: Mapping[str, Player]) -> None:
+        self._groups = spec.groups
+        self._agent_index = [torch.tensor(group.agent_index) for group in spec.groups]
+        self._critics = _critics(spec, players)
+
+    @torch.no_grad()
+    def decide(self, play: Play) -> list[Thinking]:
+        """Let the play decide, and tell by group what was thought."""
+        outputs = play.world.outputs
+        values = [np.full(len(group.agents), np.nan, np.float32) for group in self._groups]
+        for critic in self._critics:
+            critic.tell(outputs, values, play.starting)
+        probabilities = [np.zeros((len(group.agents), 0), np.float32) for group in self._groups]
+        for decided in play.decide():
+            self._ask(decided, outputs, probabilities)
+        return [Thinking(*told) for told in zip(probabilities, values, strict=True)]
+
+    def _ask(self, decided: Decided, outputs: Outputs, told: list[Array]) -> None:
+        """Write down how probable each choice was."""
         actor, g = decided.part.policy, decided.part.group
         if not isinstance(actor, Actor):
             return
-        rows = torch.arange(self._shape[1]) if decided.rows is None else decided.rows
+        agents = len(self._groups[g].agents)
+        rows = torch.arange(agents) if decided.rows is None else decided.rows
         obs = {leaf: torch.from_numpy(array)[0][rows] for leaf, array in outputs.obs[g].items()}
         mask = outputs.action_mask[g]
         # One copy: a row is an agent's place in the group.
-        params, _ = actor(flat_obs(obs), self._agent_index[rows], decided.is_start, decided.memory_in)
+        params, _ = actor(flat_obs(obs), self._agent_index[g][rows], decided.is_start, decided.memory_in)
         chances = actor.head.probabilities(params, None if mask is None else torch.from_numpy(mask)[0][rows])
         if not chances.shape[1]:
             return
+        if not told[g].size:
+            told[g] = np.full((agents, chances.shape[1]), np.nan, np.float32)
+        told[g][rows.numpy()] = chances.numpy()
+
+
+class _Notes:
+    """Of one group, step by step."""
+
+    def __init__(self, steps: int, group: Group) -> None:
+        self._shape = (steps, len(group.agents))
+        self._probabilities: Array = np.zeros(0, np.float16)
+        self._values: Array = np.full(self._shape, np.nan, np.float32)
+
+    def add(self, step: int, thinking: Thinking) -> None:
+        """What was thought before a step."""
+        self._values[step] = thinking.values
+        if not thinking.probabilities.size:
+            return
         if not self._probabilities.size:
-            self._probabilities = np.full((*self._shape, chances.shape[1]), np.nan, np.float16)
-        self._probabilities[step, rows.numpy()] = chances.numpy()
+            self._probabilities = np.full((*self._shape, thinking.probabilities.shape[1]), np.nan, np.float16)
+        self._probabilities[step] = thinking.probabilities
 
     def thoughts(self) -> Thoughts:
         """All that was noted."""
-        values = self.values if np.isfinite(self.values).any() else np.zeros(0, np.float32)
+        values = self._values if np.isfinite(self._values).any() else np.zeros(0, np.float32)
         return Thoughts(probabilities=self._probabilities, values=values, subgoals=np.zeros(0, np.float32))
 
 
@@ -84,10 +121,10 @@ class _Values:
         self._critic, self._group, self._places = critic, group, places
         self._memory = torch.zeros(len(places) if critic.per_seat else 1, critic.memory_size)
 
-    def tell(self, outputs: Outputs, acting: list[Array], notes: list[_Notes], step: int, starting: tuple[Array, ...]) -> None:
-        """Note V of those who are about to decide."""
+    def tell(self, outputs: Outputs, told: list[Array], starting: tuple[Array, ...]) -> None:
+        """Write down V of those who are about to decide."""
         critic, g = self._critic, self._group
-        now = [place for place in self._places if acting[g][place]]
+        now = [place for place in self._places if outputs.acting[g][0, place]]
         if not now:
             return
         shared: Tensor | None = None
@@ -98,7 +135,7 @@ class _Values:
         if not critic.per_seat:
             assert shared is not None
             values, _ = critic(shared, torch.zeros(1, dtype=torch.bool), self._memory)
-            notes[g].values[step, now] = values[0, now].numpy()
+            told[g][now] = values[0, now].numpy()
             return
         own = flat_obs({leaf: torch.from_numpy(array)[0][now] for leaf, array in outputs.obs[g].items()})
         several = None if shared is None else shared.expand(len(now), -1)
@@ -107,7 +144,7 @@ class _Values:
         values, memory = critic(critic.seat_inputs(several, own, torch.tensor(now)), start, self._memory[rows])
         if critic.memory_size:
             self._memory[rows] = memory
-        notes[g].values[step, now] = values.numpy()
+        told[g][now] = values.numpy()
 
 
 def _critics(spec: WorldSpec, players: Mapping[str, Player]) -> list[_Values]:

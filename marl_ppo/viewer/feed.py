@@ -1,9 +1,9 @@
-"""What a viewer watches: a feed, one moment per world step, or a timeline, a match that can be looked at in any order.
+"""What a viewer watches: a timeline, a match whose moments, one per world step, can be looked at in any order.
 
-Whoever has a match (live, replayed) makes the feed or the timeline.
+Whoever has a match (live, replayed) makes the timeline.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -36,9 +36,6 @@ class Moment(NamedTuple):
     """by agent; of those that decide now"""
 
 
-Feed = Iterable[Moment]
-
-
 class Timeline(Protocol):
     """A match whose moments 0 … `last` can be drawn in any order."""
 
@@ -48,6 +45,8 @@ class Timeline(Protocol):
     """agent → who plays it, in the order of the agents"""
     rate: float
     """world steps per second at which it looks natural"""
+    longest: int | None
+    """number of the last moment that it can have, where that is known; of a match that is over, `last`"""
 
     @property
     def last(self) -> int:
@@ -59,3 +58,6 @@ class Timeline(Protocol):
 
     def moment(self, step: int) -> Moment:
         """Any moment; those near the one drawn last are cheap."""
+
+    def values(self, agent: str) -> Array:
+        """float64 [last + 1]: the return that the agent's player expects at each moment; NaN where that is not known."""

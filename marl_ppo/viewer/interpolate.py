@@ -5,6 +5,7 @@ and else changes half-way, as do words, teams and pictures.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,28 +21,45 @@ _MOVING: dict[type, tuple[str, ...]] = {
 }
 
 
-def between(before: Scene, after: Scene, fraction: float) -> Scene:
-    """The scene at `fraction` of the way: `before` itself at 0, `after` itself at 1, clamped outside."""
+def between(before: Scene, after: Scene, fraction: float, *, sight_of: str | None = None) -> Scene:
+    """The scene at `fraction` of the way: `before` itself at 0, `after` itself at 1, clamped outside.
+
+    Between the two, only the agent `sight_of` is told what it sees.
+    """
     if fraction <= 0.0 or before is after:
         return before
     if fraction >= 1.0:
         return after
-    old = {(type(primitive), primitive.key): primitive for primitive in before.primitives}
-    new = {(type(primitive), primitive.key) for primitive in after.primitives}
-    leaving = (_faded(primitive, 1.0 - fraction) for name, primitive in old.items() if name not in new)
-    staying = (
-        _moved(old[type(primitive), primitive.key], primitive, fraction)
-        if (type(primitive), primitive.key) in old
-        else _faded(primitive, fraction)
-        for primitive in after.primitives
-    )
     left, bottom, right, top = (_lerp(a, b, fraction) for a, b in zip(before.bounds, after.bounds, strict=True))
+    sight = {}
+    if sight_of is not None:
+        sight = {sight_of: _blended(before.sight.get(sight_of, ()), after.sight.get(sight_of, ()), fraction)}
     return Scene(
         bounds=(left, bottom, right, top),
-        # What leaves lies below what stays: it must not hide it.
-        primitives=tuple(primitive for primitive in (*leaving, *staying) if primitive is not None),
+        primitives=_blended(before.primitives, after.primitives, fraction),
         caption=(before if fraction < 0.5 else after).caption,
+        sight=sight,
     )
+
+
+def _blended(before: Sequence[Primitive], after: Sequence[Primitive], fraction: float) -> tuple[Primitive, ...]:
+    old = {(type(primitive), primitive.key): primitive for primitive in before}
+    new = {(type(primitive), primitive.key) for primitive in after}
+    # What leaves keeps its place in the order of drawing: right above what it was drawn upon, and below all that is drawn
+    # there now, which it must not hide.
+    leaving: dict[object, list[Primitive | None]] = {}
+    below: object = None
+    for name, primitive in old.items():
+        if name in new:
+            below = name
+        else:
+            leaving.setdefault(below, []).append(_faded(primitive, 1.0 - fraction))
+    blended = leaving.get(None, [])
+    for primitive in after:
+        name = (type(primitive), primitive.key)
+        blended.append(_moved(old[name], primitive, fraction) if name in old else _faded(primitive, fraction))
+        blended += leaving.get(name, ())
+    return tuple(primitive for primitive in blended if primitive is not None)
 
 
 def _moved(before: Primitive, after: Primitive, fraction: float) -> Primitive:

@@ -13,12 +13,12 @@ from marl_ppo.errors import ConfigError
 Rect = tuple[int, int, int, int]
 """left, top, width, height in pixels"""
 
-_WIDE = 1.2  # width over height from which a panel stands at the side
+_FEWEST_LETTERS = 14  # of a panel's width, about; narrower ones cut names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The places of one picture; a function of its size and the number of cells, so that frames do not jump."""
+    """The places of one picture; a function of its size, the board's shape and the number of cells: frames do not jump."""
 
     board: Rect
     caption: Rect
@@ -27,36 +27,69 @@ class Layout:
     """height of ordinary text"""
     side_panel: bool
     """whether the panel is a column at the side"""
+    free: Rect
+    """what cells leave of a column at the side; else no height"""
 
 
-def arrange(size: tuple[int, int], num_cells: int) -> Layout:
-    """Divide a picture of `size` (width, height): the panel is a column beside a wide one, else a grid below."""
-    width, height = size
-    text_px = min(max(round(min(size) / 36), 11), 20)
-    line, margin = round(text_px * 1.7), text_px
-    side_panel = num_cells > 0 and width >= _WIDE * height
-    if side_panel:
-        panel_width = max(width - height, 11 * text_px)
-        panel = (width - panel_width, margin, panel_width - margin, height - 2 * margin)
-        columns, board_right, board_bottom = 1, width - panel_width, height
-    else:
-        columns = max(1, width // (13 * text_px))
-        rows = math.ceil(num_cells / columns)
-        top = height - rows * line - (margin // 2 if rows else 0)
-        panel = (margin, top, width - 2 * margin, rows * line)
-        board_right, board_bottom = width, top
-    cell_width = panel[2] // columns
-    gap = 2 * text_px if columns > 1 else 0
+def text_size(size: tuple[int, int]) -> int:
+    """Height of ordinary text in a picture of `size`."""
+    return min(max(round(min(size) / 36), 11), 20)
+
+
+def arrange(size: tuple[int, int], num_cells: int, *, aspect: float = 1.0, text_px: int | None = None) -> Layout:
+    """Divide a picture of `size` (width, height) so that a board `aspect` times as wide as high becomes as large as can be:
+    the panel is a column beside it, or a grid below."""
+    text_px = text_size(size) if text_px is None else text_px
+    beside, below = _beside(size, num_cells, aspect, text_px), _below(size, num_cells, text_px)
+    return beside if num_cells and _scale(beside, aspect) >= _scale(below, aspect) else below
+
+
+def _beside(size: tuple[int, int], num_cells: int, aspect: float, text_px: int) -> Layout:
+    (width, height), line, margin = size, round(text_px * 1.7), text_px
+    fitting = round((height - 2 * margin - line) * aspect) + 2 * margin
+    panel_width = min(max(width - fitting, (2 * _FEWEST_LETTERS * text_px) // 3 + margin), 28 * text_px, width // 2)
+    left, top, room = width - panel_width, margin, height - 2 * margin
+    # What does not fit is set closer, down to lines that nearly touch.
+    step = min(line, max(room // max(num_cells, 1), round(1.15 * text_px)))
     return Layout(
-        board=(margin, margin, max(1, board_right - 2 * margin), max(1, board_bottom - margin - line)),
-        caption=(margin, board_bottom - line, max(1, board_right - 2 * margin), line),
+        board=(margin, margin, max(1, left - 2 * margin), max(1, height - 2 * margin - line)),
+        caption=(margin, height - margin - line, max(1, left - 2 * margin), line),
+        cells=tuple((left, top + i * step, panel_width - margin, step) for i in range(num_cells)),
+        text_px=text_px,
+        side_panel=True,
+        free=(left, top + num_cells * step, panel_width - margin, max(0, room - num_cells * step)),
+    )
+
+
+def _below(size: tuple[int, int], num_cells: int, text_px: int) -> Layout:
+    (width, height), line, margin = size, round(text_px * 1.7), text_px
+    columns = max(1, width // (_FEWEST_LETTERS * text_px))
+    rows = math.ceil(num_cells / columns)
+    top = height - rows * line - (margin // 2 if rows else 0)
+    cell_width, gap = (width - 2 * margin) // columns, 2 * text_px if columns > 1 else 0
+    return Layout(
+        board=(margin, margin, max(1, width - 2 * margin), max(1, top - margin - line)),
+        caption=(margin, top - line, max(1, width - 2 * margin), line),
         cells=tuple(
-            (panel[0] + (i % columns) * cell_width, panel[1] + (i // columns) * line, cell_width - gap, line)
-            for i in range(num_cells)
+            (margin + (i % columns) * cell_width, top + (i // columns) * line, cell_width - gap, line) for i in range(num_cells)
         ),
         text_px=text_px,
-        side_panel=side_panel,
+        side_panel=False,
+        free=(margin, height, width - 2 * margin, 0),
     )
+
+
+def _scale(layout: Layout, aspect: float) -> float:
+    """How high a board would be."""
+    return min(layout.board[2] / aspect, layout.board[3])
+
+
+def aspect_of(scene: Scene) -> float:
+    """Width over height of what a scene shows. Raises ConfigError where the bounds enclose nothing."""
+    left, bottom, right, top = scene.bounds
+    if not (right > left and top > bottom and math.isfinite(right - left) and math.isfinite(top - bottom)):
+        raise ConfigError(f"a scene's bounds must be (left, bottom, right, top) with an area, got {scene.bounds}")
+    return (right - left) / (top - bottom)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +106,8 @@ class View:
     @classmethod
     def fit(cls, scene: Scene, board: Rect) -> "View":
         """Raises ConfigError where the bounds enclose nothing."""
+        aspect_of(scene)
         left, bottom, right, top = scene.bounds
-        if not (right > left and top > bottom and math.isfinite(right - left) and math.isfinite(top - bottom)):
-            raise ConfigError(f"a scene's bounds must be (left, bottom, right, top) with an area, got {scene.bounds}")
         wide, high = right - left, top - bottom
         scale = min(board[2] / wide, board[3] / high)
         width, height = max(1, round(wide * scale)), max(1, round(high * scale))
@@ -85,6 +117,10 @@ class View:
     def point(self, x: float, y: float) -> tuple[float, float]:
         """World (x, y) in pixels from the corner of `rect`."""
         return (x - self.left) * self.scale, (self.top - y) * self.scale
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """The way back: world (x, y) of a pixel of the picture."""
+        return (x - self.rect[0]) / self.scale + self.left, self.top - (y - self.rect[1]) / self.scale
 
 
 def grid_step(span: float) -> float:

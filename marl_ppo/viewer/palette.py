@@ -28,8 +28,14 @@ TEAMS: tuple[Colour, ...] = (
 )
 
 
+BRIGHT = -2
+"""in the place of a team: what marks a body, whoever it is"""
+
+
 def team_colour(team: int) -> Colour:
     """The colour of team number `team`, repeating after seven; scenery's for -1."""
+    if team == BRIGHT:
+        return TEXT
     return SCENERY if team < 0 else TEAMS[team % len(TEAMS)]
 
 

@@ -25,6 +25,7 @@ class ReplayTimeline:
         self.replay, self.rate = replay, rate
         self.title = f"{replay.world}: {' – '.join(replay.sides)}"
         self.teams: Sequence[str] = replay.teams
+        self.longest: int | None = replay.steps
         self.players: Mapping[str, str] = replay.players
         self._simulation = Simulation(replay) if replay.frames is None else None
         if self._simulation is not None:
@@ -48,6 +49,15 @@ class ReplayTimeline:
         metrics = {name: float(values[step]) for name, values in self._metrics.items()}
         hud = hud_lines(simulation.world.spec, step, self._returns[step], metrics)
         return Moment(simulation.scene(), hud, first, thoughts)
+
+    def values(self, agent: str) -> Array:
+        found = np.full(self.replay.steps + 1, np.nan)
+        agents = iter(self.replay.players)
+        for actions, thoughts in zip(self.replay.actions, self.replay.thoughts, strict=False):
+            for a in range(actions.shape[1]):
+                if next(agents) == agent and thoughts.values.size:
+                    found[: self.replay.steps] = thoughts.values[:, a]
+        return found
 
     def close(self) -> None:
         """End the world it plays in."""

@@ -1,8 +1,8 @@
-"""A window on the screen: shows Surfaces and tells which keys were pressed. What they mean is the caller's business."""
+"""A window on the screen: shows Surfaces and tells what the user did. What that means is the caller's business."""
 
 import os
 import sys
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import pygame
 
@@ -18,13 +18,24 @@ def has_display() -> bool:
     return not sys.platform.startswith("linux") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+class Input(NamedTuple):
+    """One thing a user did."""
+
+    kind: Literal["key", "down", "up", "move", "redraw"]
+    """down, up: the mouse's first button; redraw: what the window shows is lost, or has another size"""
+    key: str = ""
+    """a printed character as it is, others by name ("space", "right"), which shift goes before ("shift right")"""
+    at: tuple[int, int] | None = None
+    """of the mouse, in pixels; None where it has left the window"""
+
+
 class Window:
-    """A resizable window. Raises DisplayError where none can be opened."""
+    """A resizable window, of `size` or what the screen has room for. Raises DisplayError where none can be opened."""
 
     def __init__(self, size: tuple[int, int], title: str) -> None:
         try:
             pygame.display.init()
-            pygame.display.set_mode(size, pygame.RESIZABLE)
+            pygame.display.set_mode(_fitting(size), pygame.RESIZABLE)
         except pygame.error as reason:
             pygame.display.quit()
             raise _no_window(str(reason)) from reason
@@ -43,7 +54,11 @@ class Window:
         return width, height
 
     def pressed(self) -> list[str]:
-        """Keys pressed since the last call: printed characters as they are, others by name ("space", "right").
+        """Keys pressed since the last call, as `Input` names them."""
+        return [happened.key for happened in self.happened() if happened.key]
+
+    def happened(self) -> list[Input]:
+        """What the user did since the last call.
 
         Also notes whether the user closed the window, so it has to be called at every frame.
         """
@@ -51,15 +66,24 @@ class Window:
         self.closed = self.closed or not pygame.display.get_init()
         if self.closed:
             return []
-        keys: list[str] = []
+        found: list[Input] = []
         for event in pygame.event.get():
-            if event.type == pygame.QUIT:
-                self.close()
-                return keys
-            if event.type == pygame.KEYDOWN:
-                printed = event.unicode.isprintable() and bool(event.unicode.strip())
-                keys.append(event.unicode if printed else pygame.key.name(event.key))
-        return keys
+            match event.type:
+                case pygame.QUIT:
+                    self.close()
+                    return found
+                case pygame.KEYDOWN:
+                    if (key := _named(event)) is not None:
+                        found.append(Input("key", key=key))
+                case pygame.MOUSEBUTTONDOWN | pygame.MOUSEBUTTONUP if event.button == 1:
+                    found.append(Input("down" if event.type == pygame.MOUSEBUTTONDOWN else "up", at=event.pos))
+                case pygame.MOUSEMOTION:
+                    found.append(Input("move", at=event.pos))
+                case pygame.WINDOWLEAVE:
+                    found.append(Input("move"))
+                case pygame.WINDOWEXPOSED | pygame.WINDOWRESIZED | pygame.VIDEORESIZE:
+                    found.append(Input("redraw"))
+        return found
 
     def present(self, picture: Any) -> None:
         """Put a Surface on the screen; one of another size, drawn before a resize, is scaled to fit."""
@@ -71,6 +95,15 @@ class Window:
         screen.blit(picture, (0, 0))
         pygame.display.flip()
 
+    def shown(self) -> Any:
+        """The Surface that the window shows after the next `flip`, to be drawn on."""
+        return pygame.display.get_surface()
+
+    def flip(self) -> None:
+        """Show what was drawn."""
+        if not self.closed:
+            pygame.display.flip()
+
     def close(self) -> None:
         """Close the window; calling it again does nothing."""
         if not self.closed:
@@ -81,3 +114,19 @@ class Window:
 
 def _no_window(reason: str) -> DisplayError:
     return DisplayError(f"no window could be opened ({reason}); on a machine without a screen, write a gif instead")
+
+
+def _named(event: Any) -> str | None:
+    """The name of a pressed key; None for those that only change others."""
+    if event.key in (pygame.K_LSHIFT, pygame.K_RSHIFT):
+        return None
+    if event.unicode.isprintable() and event.unicode.strip():
+        return str(event.unicode)
+    shift = "shift " if getattr(event, "mod", 0) & pygame.KMOD_SHIFT else ""
+    return shift + pygame.key.name(event.key)
+
+
+def _fitting(size: tuple[int, int]) -> tuple[int, int]:
+    """No larger than the first screen."""
+    width, height = next(iter(pygame.display.get_desktop_sizes()), size)
+    return min(size[0], width), min(size[1], height)

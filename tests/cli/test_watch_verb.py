@@ -1,10 +1,15 @@
 """`marl-ppo watch`, without a screen: what goes into the gif, and where it is put."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+
+from marl_ppo.cli import watch
+from marl_ppo.viewer.show import Show
 
 
 def frames(file: Path) -> int:
@@ -48,6 +53,68 @@ def test_equal_seeds_show_equal_matches_and_others_do_not(marl_ppo: Any, trained
     assert a != c
 
 
+def test_where_nothing_is_trained_a_bundled_bot_is_shown_and_named(marl_ppo: Any, tmp_path: Path) -> None:
+    said = marl_ppo("watch", "--seconds", "0.2", "--out", "first.gif")
+
+    assert said.code == 0
+    assert said.lines[0].startswith("There is no trained run in runs/ yet.")
+    assert said.lines[0].endswith("Until then, this is the bot 'soccer-hard', which comes with marl_ppo.")
+    assert (tmp_path / "first.gif").is_file()
+
+
+@pytest.fixture
+def shows(monkeypatch: pytest.MonkeyPatch) -> list[Show]:
+    """What would be shown."""
+    caught: list[Show] = []
+    monkeypatch.setattr(watch, "watch", lambda show, **_: caught.append(show))
+    return caught
+
+
+def test_recorded_matches_are_shown_side_by_side(marl_ppo: Any, tmp_path: Path, shows: list[Show]) -> None:
+    """Ten of them: nine at a time, and the tenth after the first."""
+    marl_ppo("evaluate", "random", "--world", "tag", "--episodes", "2", "--record", "first")
+    recorded = min(tmp_path.glob("replays/*.replay"))
+    files = [str(shutil.copy(recorded, tmp_path / f"{i}.replay")) for i in range(10)]
+    one, ten = (marl_ppo("watch", *given) for given in (files[:1], files))
+
+    assert (one.code, ten.code) == (0, 0), one.err
+    assert [len(show.playbacks) for show in shows] == [1, 9]
+    assert shows[0].playbacks[0].match.last == 25
+    assert [playback.next_match() for playback in shows[1].playbacks] == [True] + 8 * [False]
+
+
+def test_a_grid_shows_other_matches_of_the_same_players(marl_ppo: Any, trained: Path, shows: list[Show]) -> None:
+    marl_ppo("watch", "duel", "--grid", "3")
+    scenes = {str(playback.match.moment(0).scene) for playback in shows[0].playbacks}
+
+    assert len(scenes) == 3
+
+
+def test_a_training_is_followed_from_match_to_match(
+    marl_ppo: Any, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shows: list[Show]
+) -> None:
+    """A newer checkpoint comes during the first match, and one that is not whole yet during the second."""
+    shutil.copytree("runs/duel", tmp_path / "runs/duel")
+    monkeypatch.chdir(tmp_path)
+    marl_ppo("watch", "duel", "--follow", "--stochastic")
+    saves = Path("runs/duel/checkpoints")
+    (newest,) = sorted(saves.glob("[0-9]*"))[-1:]
+    updates = []
+    for update in (7, 9, None):
+        updates.append(shows[0].playbacks[0].match.moment(0).hud[0])
+        if update is None:
+            break
+        later = Path(shutil.copytree(newest, saves / f"{update:06d}"))
+        meta = json.loads((later / "meta.json").read_text())
+        meta["counters"]["update"] = update
+        (later / "meta.json").write_text(json.dumps(meta))
+        if update == 9:
+            shutil.rmtree(later / "policies")
+        shows[0].playbacks[0].next_match()
+
+    assert updates == ["update: 2", "update: 7", "update: 7"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -59,6 +126,14 @@ def test_equal_seeds_show_equal_matches_and_others_do_not(marl_ppo: Any, trained
         ("watch --rate 5 solo", "'solo' stands behind the flags; names and world settings come before them"),
         ("watch solo --stochastic agents=5", "'agents=5' stands behind the flags"),
         ("watch solo --rate 0", "rate must be above 0 world steps per second, got 0.0"),
+        ("watch solo --grid 10", "grid must be at most 9, got 10"),
+        ("watch solo --grid 0", "grid must be at least 1, got 0"),
+        ("watch nothing.replay", "No replay is called 'nothing.replay'."),
+        (
+            "watch nothing.replay solo",
+            "recorded matches are watched as they are: name only files, got ['nothing.replay', 'solo']",
+        ),
+        ("watch random --world tag --follow", "--follow takes a run's or a league's newest player; 'random' is not trained"),
         ("watch random --world pettingzoo:mpe2.simple_spread_v3", "cannot be drawn: it has no scene"),
     ],
 )

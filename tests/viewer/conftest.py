@@ -34,6 +34,7 @@ def screen(x_display: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The display, named in the environment so that pygame finds it."""
     monkeypatch.setenv("DISPLAY", x_display)
     monkeypatch.setenv("SDL_VIDEODRIVER", "x11")
+    monkeypatch.setenv("SDL_VIDEO_WINDOW_POS", "0,0")
     return x_display
 
 

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from viewer.scenes import disc_at, scene, walk
+from viewer.scenes import Walk, disc_at, scene
 
 from marl_ppo.errors import ConfigError
 from marl_ppo.viewer.gif import Frame, write_gif
 from marl_ppo.viewer.palette import TEAMS
-from marl_ppo.viewer.playback import END_PAUSE_S, Playback
+from marl_ppo.viewer.playback import END_PAUSE_S
 from marl_ppo.viewer.renderer import Renderer
+from marl_ppo.viewer.show import Show
 from marl_ppo.viewer.watch import gif_frames
 
 SIZE = (160, 120)
@@ -66,18 +67,25 @@ def test_only_what_changed_is_stored(tmp_path: Path) -> None:
     assert write_gif(tmp_path / "all.gif", moving).stat().st_size < 10 * one
 
 
-def test_a_playback_gives_a_frame_per_tick_and_holds_the_end() -> None:
-    """3 steps at 2 per second is 1 s; with the pause at the end 1.8 s; at 10 frames per second 18 of them."""
-    taken = list(gif_frames(Playback(walk(3), rate=2.0), Renderer(SIZE), seconds=60.0, fps=10))
+def test_a_show_gives_a_frame_per_tick_and_holds_the_end() -> None:
+    """3 steps at 2 per second is 1.5 s; with the pause at the end 2.3 s; at 10 frames per second 23 of them."""
+    taken = list(gif_frames(Show([[Walk(3, rate=2.0)]]), SIZE, seconds=60.0, fps=10))
 
-    assert len(taken) == pytest.approx((1.0 + END_PAUSE_S) * 10, abs=1)
+    assert len(taken) == pytest.approx((1.5 + END_PAUSE_S) * 10, abs=1)
     assert taken[-1].tobytes() == taken[-7].tobytes()
 
 
-def test_an_endless_playback_is_cut() -> None:
-    taken = list(gif_frames(Playback(walk(10**9), rate=2.0), Renderer(SIZE), seconds=1.5, fps=10))
+def test_an_endless_show_is_cut() -> None:
+    taken = list(gif_frames(Show([[Walk(10**9, rate=2.0)]]), SIZE, seconds=1.5, fps=10))
 
     assert len(taken) == 15
+
+
+def test_a_gif_goes_on_to_the_next_match() -> None:
+    """Two matches of half a second, each with its pause: 2.6 s."""
+    taken = list(gif_frames(Show([[Walk(1, rate=2.0), Walk(1, rate=2.0)]]), SIZE, seconds=60.0, fps=10))
+
+    assert len(taken) == pytest.approx(2 * (0.5 + END_PAUSE_S) * 10, abs=2)
 
 
 @pytest.mark.parametrize(

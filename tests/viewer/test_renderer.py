@@ -245,7 +245,7 @@ def test_fonts_survive_other_code_that_quits_and_starts_pygame_again() -> None:
     before = renderer.frame(Scene(bounds=(-1, -1, 1, 1), primitives=()))
     pygame.quit()
     pygame.font.init()
-    renderer._letters._texts.clear()
+    renderer.pens.letters._texts.clear()
 
     assert (renderer.frame(Scene(bounds=(-1, -1, 1, 1), primitives=())) == before).all()
 

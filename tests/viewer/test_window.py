@@ -11,14 +11,16 @@ from pathlib import Path
 import pygame
 import pytest
 from PIL import Image
-from viewer.scenes import disc_at, scene, walk
+from viewer.scenes import Walk, disc_at, scene
 
 from marl_ppo.errors import DisplayError
+from marl_ppo.replays.replay import Event
 from marl_ppo.viewer.palette import TEAMS
-from marl_ppo.viewer.playback import Playback
 from marl_ppo.viewer.renderer import Renderer
+from marl_ppo.viewer.screen import Screen
+from marl_ppo.viewer.show import Show
 from marl_ppo.viewer.watch import watch
-from marl_ppo.viewer.window import Window, has_display
+from marl_ppo.viewer.window import Input, Window, has_display
 
 SIZE = (300, 200)
 
@@ -130,7 +132,7 @@ def test_without_a_screen_watching_writes_a_gif_and_says_where(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     said: list[str] = []
-    path = watch(walk(4), renderer=Renderer(SIZE), say=said.append)
+    path = watch(Show([[Walk(4)]]), size=SIZE, say=said.append)
 
     assert path == Path("watch.gif")
     with Image.open(path) as gif:
@@ -144,54 +146,176 @@ def test_a_screen_that_does_not_answer_is_no_screen(headless: None, monkeypatch:
     monkeypatch.setenv("DISPLAY", ":65000")
     said: list[str] = []
 
-    assert watch(walk(2), renderer=Renderer(SIZE), say=said.append) == Path("watch.gif")
+    assert watch(Show([[Walk(2)]]), size=SIZE, say=said.append) == Path("watch.gif")
     assert "no window could be opened" in said[0]
 
 
 def test_a_named_file_is_written_even_where_there_is_a_screen(screen: str, tmp_path: Path) -> None:
-    path = watch(walk(2), renderer=Renderer(SIZE), out=tmp_path / "a.gif", say=lambda _: None)
+    path = watch(Show([[Walk(2)]]), size=SIZE, out=tmp_path / "a.gif", say=lambda _: None)
 
     assert path == tmp_path / "a.gif"
     assert not pygame.display.get_init()
 
 
+class Person:
+    """Somebody at keyboard and mouse, who acts while a show is watched: xdotool's events take the way that theirs take."""
+
+    def __init__(self, show: Show, size: tuple[int, int], *actions: str) -> None:
+        """`actions` for xdotool, one after the other, each once the one before has been drawn."""
+        self._show, self._size, self._actions = show, size, actions
+        self.seen: list[str] = []
+        """after each action, who is followed where, what is shown and where the matches are"""
+
+    def watch(self) -> None:
+        if shutil.which("xdotool") is None:
+            pytest.skip("xdotool is not installed, so nobody can press a key: apt-get install xdotool")
+        hands = threading.Thread(target=self._act)
+        rescue = threading.Timer(30.0, pygame.event.post, [pygame.event.Event(pygame.QUIT)])
+        hands.start()
+        rescue.start()
+        assert watch(self._show, size=self._size) is None
+        rescue.cancel()
+        hands.join(timeout=10)
+
+    def _act(self) -> None:
+        time.sleep(0.5)
+        for action in (*self._actions, "key q"):
+            subprocess.run(["xdotool", *action.split()], check=True, timeout=10)
+            time.sleep(0.25)
+            show = self._show
+            places = [round(playback.position, 3) for playback in show.playbacks]
+            self.seen.append(f"{show.whole} {show.followed} {sorted(show.overlays)} {places}")
+
+
 @pytest.mark.parametrize("key", ["q", "Escape"])
 def test_a_person_watches_presses_a_key_and_leaves(screen: str, key: str) -> None:
-    """Pressed with xdotool, so the event takes the way that a keyboard's takes."""
-    if shutil.which("xdotool") is None:
-        pytest.skip("xdotool is not installed, so nobody can press a key: apt-get install xdotool")
-    fingers = threading.Timer(0.5, subprocess.run, [["xdotool", "key", key]], {"check": True, "timeout": 10})
-    rescue = threading.Timer(30.0, pygame.event.post, [pygame.event.Event(pygame.QUIT)])
     started = time.monotonic()
-    fingers.start()
-    rescue.start()
+    Person(Show([[Walk(10**6)]]), SIZE, f"key {key}").watch()
 
-    assert watch(walk(10**6), renderer=Renderer(SIZE)) is None
-    rescue.cancel()
     assert time.monotonic() - started < 20.0
     assert not pygame.display.get_init()
 
 
+def test_a_person_pauses_steps_jumps_and_looks_closer(screen: str) -> None:
+    show = Show([[Walk(50, events=[Event(30, "goal", "goal for red", 0)])]])
+    person = Person(
+        show,
+        (640, 480),
+        *("key space", "key Home", "key Right", "key shift+Right", "key Left", "key bracketright", "key Tab p v"),
+    )
+    person.watch()
+
+    assert person.seen[1:7] == [
+        "0 [None] [] [0.0]",
+        "0 [None] [] [1.0]",
+        "0 [None] [] [11.0]",
+        "0 [None] [] [10.0]",
+        "0 [None] [] [30.0]",
+        "0 ['agent'] ['probabilities', 'values'] [30.0]",
+    ]
+
+
+def test_a_person_drags_the_bar_and_clicks_on_a_body(screen: str) -> None:
+    """Where the bar and the bodies are is told by a screen that was drawn without a window."""
+    show = Show([[Walk(40)]])
+    show.press("space")
+    drawn = Screen(show)
+    drawn.draw(pygame.Surface((640, 480)))
+    (pane,) = drawn._panes
+    left, top, width, height = pane.bar.rect
+    column, row = pane.view.point(0.0, 0.6)
+    other = f"{pane.view.rect[0] + round(column)} {pane.view.rect[1] + round(row)}"
+    person = Person(
+        show,
+        (640, 480),
+        f"mousemove {left + width // 4} {top + height // 2} mousedown 1",
+        f"mousemove {left + width // 2} {top - 60}",
+        f"mouseup 1 mousemove {left} {top + height // 2}",
+        f"mousemove {other} click 1",
+        f"mousemove {pane.view.rect[0] + 5} {pane.view.rect[1] + 5} click 1",
+    )
+    person.watch()
+    places = [float(seen.split("[")[-1].rstrip("]")) for seen in person.seen]
+
+    assert places[:4] == pytest.approx([10.0, 20.0, 20.0, 20.0], abs=0.2)
+    assert [seen.split("[")[1] for seen in person.seen[2:5]] == ["None] ", "'other'] ", "None] "]
+
+
+def test_a_person_picks_one_of_several_matches_and_goes_back(screen: str) -> None:
+    show = Show([[Walk(50)] for _ in range(4)])
+    person = Person(show, (640, 480), "mousemove 480 120 click 1", "key m", "key 3")
+    person.watch()
+
+    assert [seen.split()[0] for seen in person.seen[:3]] == ["1", "None", "2"]
+
+
 def test_a_window_plays_at_the_rate_and_in_many_frames(screen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second at 20 steps per second, 0.1 each, is 2.0; bodies are seen at places between two steps too."""
+    """A second at 20 steps per second is 20 steps; places between two steps are drawn too."""
     seen: list[float] = []
-    original = Playback.picture
+    draw = Screen.draw
 
-    def note(playback: Playback) -> object:
-        picture = original(playback)
-        seen.append(picture.scene.primitives[0].x)
+    def note(self: Screen, picture: object, *, controls: bool = True) -> None:
+        seen.append(self.show.playbacks[0].position)
         if time.monotonic() > started + 1.0:
-            playback.press("q")
-        return picture
+            self.show.press("q")
+        draw(self, picture, controls=controls)
 
-    monkeypatch.setattr(Playback, "picture", note)
+    monkeypatch.setattr(Screen, "draw", note)
     started = time.monotonic()
-    watch(walk(10**6), renderer=Renderer(SIZE), rate=20.0)
+    watch(Show([[Walk(10**6, rate=20.0)]]), size=SIZE)
     elapsed = time.monotonic() - started
 
     assert seen == sorted(seen)
-    assert len({round(place % 0.1, 3) for place in seen}) > 5
-    assert 0.5 < seen[-1] <= 2.0 * elapsed
+    assert len({round(place % 1, 2) for place in seen}) > 5
+    assert 5 < seen[-1] <= 20 * elapsed
+
+
+def test_what_stands_still_is_not_drawn_again(screen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever pauses leaves the processor to a training; what the user does is drawn at once."""
+    drawn: list[float] = []
+    draw = Screen.draw
+
+    def note(self: Screen, picture: object, *, controls: bool = True) -> None:
+        drawn.append(time.monotonic())
+        draw(self, picture, controls=controls)
+
+    monkeypatch.setattr(Screen, "draw", note)
+    show = Show([[Walk(50)]])
+    show.press("space")
+    Person(show, SIZE, "key Right", "sleep 1").watch()
+
+    assert 2 <= len(drawn) < 20
+
+
+def test_what_the_mouse_does_is_told_with_its_place(window: Window) -> None:
+    window.happened()
+    for kind, more in (
+        (pygame.MOUSEMOTION, {"pos": (3, 4), "rel": (0, 0), "buttons": (0, 0, 0)}),
+        (pygame.MOUSEBUTTONDOWN, {"pos": (3, 4), "button": 1}),
+        (pygame.MOUSEBUTTONDOWN, {"pos": (3, 4), "button": 3}),
+        (pygame.MOUSEBUTTONUP, {"pos": (5, 6), "button": 1}),
+        (pygame.WINDOWLEAVE, {}),
+    ):
+        pygame.event.post(pygame.event.Event(kind, more))
+    told = [happened for happened in window.happened() if happened.kind != "redraw"]
+
+    assert told == [Input("move", at=(3, 4)), Input("down", at=(3, 4)), Input("up", at=(5, 6)), Input("move")]
+
+
+def test_shift_is_part_of_a_keys_name_where_nothing_is_printed(window: Window) -> None:
+    window.pressed()
+    for key, text in ((pygame.K_LSHIFT, ""), (pygame.K_RIGHT, ""), (pygame.K_SLASH, "?"), (pygame.K_TAB, "\t")):
+        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=key, unicode=text, mod=pygame.KMOD_LSHIFT))
+
+    assert window.pressed() == ["shift right", "?", "shift tab"]
+
+
+def test_a_window_is_no_larger_than_the_screen(screen: str) -> None:
+    opened = Window((5000, 300), "wide")
+    size = opened.size
+    opened.close()
+
+    assert size == (1024, 300)
 
 
 def test_a_window_whose_display_is_gone_counts_as_closed(screen: str) -> None:

@@ -1,0 +1,107 @@
+"""What is laid over a scene on demand: who is followed, subgoals, what an agent sees, and how probable its actions are."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pygame
+
+from marl_ppo.envs.scene import Box, Disc, Line, Picture, Primitive, Scene, Sprite, Text
+from marl_ppo.envs.world import Array
+from marl_ppo.viewer import palette
+from marl_ppo.viewer.feed import Thought
+from marl_ppo.viewer.layout import Rect
+from marl_ppo.viewer.lettering import Lettering
+
+_SLACK_PX = 8
+"""how far beside a body a click may be"""
+_CARD_ALPHA = 242
+
+
+def bodies(scene: Scene, agents: Iterable[str]) -> dict[str, Disc | Box | Sprite]:
+    """By agent, those that can be seen: an agent's body has its name as key."""
+    wanted = set(agents)
+    found = (primitive for primitive in scene.primitives if primitive.key in wanted)
+    return {body.key: body for body in found if not isinstance(body, Line | Text | Picture)}
+
+
+def agent_at(scene: Scene, agents: Iterable[str], x: float, y: float, scale: float) -> str | None:
+    """Whose body is at world (x, y), or nearest to it by a little; `scale` is in pixels per unit."""
+
+    def beside(body: Disc | Box | Sprite) -> float:
+        return ((body.x - x) ** 2 + (body.y - y) ** 2) ** 0.5 - _reach(body)
+
+    near = min(bodies(scene, agents).values(), key=beside, default=None)
+    return near.key if near is not None and beside(near) * scale <= _SLACK_PX else None
+
+
+def marks(
+    scene: Scene, agents: Iterable[str], followed: str | None, overlays: set[str], thoughts: Mapping[str, Thought]
+) -> list[Primitive]:
+    """Shapes to be drawn over a scene."""
+    found: list[Primitive] = []
+    seen = bodies(scene, agents)
+    if "sight" in overlays and followed is not None:
+        found += scene.sight.get(followed, ())
+    if "subgoals" in overlays:
+        for agent, thought in thoughts.items():
+            if thought.subgoal is not None and agent in seen:
+                found += _subgoal(seen[agent], *thought.subgoal, is_followed=agent == followed)
+    if followed in seen:
+        body = seen[followed]
+        found.append(Disc(key="followed", x=body.x, y=body.y, radius=1.45 * _reach(body), team=palette.BRIGHT, filled=False))
+    return found
+
+
+def _subgoal(body: Disc | Box | Sprite, x: float, y: float, *, is_followed: bool) -> list[Primitive]:
+    """A line from a body to a target."""
+    size, alpha = 0.5 * _reach(body), 1.0 if is_followed else 0.6
+    return [
+        Line(key=f"subgoal_{body.key}", x=body.x, y=body.y, x2=x, y2=y, team=body.team, width=0.25 * size, alpha=0.5 * alpha),
+        Disc(key=f"subgoal_{body.key}_ring", x=x, y=y, radius=1.6 * size, team=body.team, filled=False, alpha=alpha),
+        Disc(key=f"subgoal_{body.key}_dot", x=x, y=y, radius=0.6 * size, team=body.team, alpha=alpha),
+    ]
+
+
+def _reach(body: Disc | Box | Sprite) -> float:
+    return body.radius if isinstance(body, Disc) else max(body.width, body.height) / 2
+
+
+def draw_card(picture: Any, rect: Rect) -> None:
+    """Dark ground for words on top of a picture."""
+    card = pygame.Surface(rect[2:], 0, 32)
+    card.fill(palette.PAGE)
+    pygame.draw.rect(card, palette.EDGE, card.get_rect(), 1)
+    card.set_alpha(_CARD_ALPHA)
+    picture.blit(card, rect[:2])
+
+
+def draw_probabilities(
+    picture: Any, rect: Rect, letters: Lettering, text_px: int, heading: str, chances: Array | None, team: int
+) -> None:
+    """A column for each choice, the most probable one in the team's colour, numbers under them; or why there is none."""
+    left, top, width, height = rect
+    line = round(1.5 * text_px)
+    title = letters.render(heading, text_px, palette.TEXT, room=width)
+    picture.blit(title, (left, top))
+    if chances is None:
+        words = letters.render("tells no probabilities", text_px, palette.QUIET, room=width)
+        picture.blit(words, (left, top + line))
+        return
+    small_px = max(text_px * 3 // 4, 9)
+    base, room = top + height - round(1.3 * small_px), height - line - round(1.3 * small_px)
+    step = width / len(chances)
+    best, widest = int(chances.argmax()), letters.render(str(len(chances) - 1), small_px, palette.QUIET).get_width()
+    every = 1 + int((widest + 3) // step)
+    pygame.draw.rect(picture, palette.EDGE, (left, base, width, 1))
+    for i, chance in enumerate(chances):
+        high = round(float(chance) * room)
+        begin, end = left + round(i * step), left + round((i + 1) * step) - (1 if step >= 3 else 0)
+        colour = palette.team_colour(team) if i == best else palette.mixed(palette.team_colour(team), palette.PAGE, 0.55)
+        pygame.draw.rect(picture, colour, (begin, base - high, max(end - begin, 1), high))
+        if i % every == 0:
+            number = letters.render(str(i), small_px, palette.TEXT if i == best else palette.QUIET)
+            picture.blit(number, number.get_rect(midtop=((begin + end) // 2, base + 2)))
+    told = letters.render(f"{float(chances[best]):.0%}", small_px, palette.TEXT)
+    at = left + round((best + 0.5) * step)
+    place = told.get_rect(midbottom=(at, base - round(float(chances[best]) * room) - 1)).clamp(pygame.Rect(rect))
+    picture.blit(told, place)
