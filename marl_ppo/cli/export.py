@@ -89,6 +89,6 @@ def _tell_use(exported: list[Exported], console: Console) -> None:
         f'  session = onnxruntime.InferenceSession("{one.file}")\n'
         f"  outputs = session.run(None, {{{inputs}}})\n"
         f"  actions = outputs[{action}]\n\n"
-        "docs/export.md has a player of 30 lines for any PettingZoo env, memory, masks and several files included.",
+        "docs/onnx_player.py plays files like this in PettingZoo envs; docs/export.md tells all inputs and outputs.",
         markup=False,
     )
