@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from marl_ppo.cli.arguments import one_word, parse_flags, require_positive, split_words, world_of
+from marl_ppo.cli.recording import drawable
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, World
@@ -85,6 +86,9 @@ def _live(word: str | None, settings: Mapping[str, str | int | float | bool], co
         word = FIRST_SHOWN
         print(f"{nothing} Until then, this is the bot {word!r}, which comes with marl_ppo.")
     world, name = world_of(word, command.world, dict(settings), episodes=1)
+    if "scene" not in world.spec.capabilities:
+        world.close()
+        world = drawable(world.spec.id, world.spec.config)
     spec = world.spec
     if "scene" not in spec.capabilities:
         raise CapabilityError(
