@@ -69,7 +69,7 @@ class Bar:
 
     def draw_hint(self, picture: Any, x: int, letters: Lettering, text_px: int) -> None:
         """Above the bar, what is under the pointer."""
-        event, step = self.event_at(x), round(self.position_at(x))
+        event, step = self.event_at(x), int(self.position_at(x))
         words = f"step {step}" if event is None else f"step {event.step}: {event.text}"
         colour = palette.TEXT if event is None or event.team < 0 else palette.team_colour(event.team)
         text = letters.render(words, text_px, colour, room=picture.get_width() - 2 * text_px)

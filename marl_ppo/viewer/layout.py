@@ -13,7 +13,7 @@ from marl_ppo.errors import ConfigError
 Rect = tuple[int, int, int, int]
 """left, top, width, height in pixels"""
 
-_FEWEST_LETTERS = 14  # of a panel's width, about; narrower ones cut names
+_CELL = 14  # width of a cell over the height of its text; narrower ones cut names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,21 +36,23 @@ def text_size(size: tuple[int, int]) -> int:
     return min(max(round(min(size) / 36), 11), 20)
 
 
-def arrange(size: tuple[int, int], num_cells: int, *, aspect: float = 1.0, text_px: int | None = None) -> Layout:
+def arrange(
+    size: tuple[int, int], num_cells: int, *, aspect: float = 1.0, text_px: int | None = None, spare: int = 0
+) -> Layout:
     """Divide a picture of `size` (width, height) so that a board `aspect` times as wide as high becomes as large as can be:
-    the panel is a column beside it, or a grid below."""
+    the panel is a column beside it, or a grid below. A column leaves `spare` pixels free where it can."""
     text_px = text_size(size) if text_px is None else text_px
-    beside, below = _beside(size, num_cells, aspect, text_px), _below(size, num_cells, text_px)
+    beside, below = _beside(size, num_cells, aspect, text_px, spare), _below(size, num_cells, text_px)
     return beside if num_cells and _scale(beside, aspect) >= _scale(below, aspect) else below
 
 
-def _beside(size: tuple[int, int], num_cells: int, aspect: float, text_px: int) -> Layout:
+def _beside(size: tuple[int, int], num_cells: int, aspect: float, text_px: int, spare: int) -> Layout:
     (width, height), line, margin = size, round(text_px * 1.7), text_px
     fitting = round((height - 2 * margin - line) * aspect) + 2 * margin
-    panel_width = min(max(width - fitting, (2 * _FEWEST_LETTERS * text_px) // 3 + margin), 28 * text_px, width // 2)
+    panel_width = min(max(width - fitting, _CELL * text_px + margin), 28 * text_px, width // 2)
     left, top, room = width - panel_width, margin, height - 2 * margin
     # What does not fit is set closer, down to lines that nearly touch.
-    step = min(line, max(room // max(num_cells, 1), round(1.15 * text_px)))
+    step = min(line, max((room - spare) // max(num_cells, 1), round(1.15 * text_px)))
     return Layout(
         board=(margin, margin, max(1, left - 2 * margin), max(1, height - 2 * margin - line)),
         caption=(margin, height - margin - line, max(1, left - 2 * margin), line),
@@ -63,7 +65,7 @@ def _beside(size: tuple[int, int], num_cells: int, aspect: float, text_px: int) 
 
 def _below(size: tuple[int, int], num_cells: int, text_px: int) -> Layout:
     (width, height), line, margin = size, round(text_px * 1.7), text_px
-    columns = max(1, width // (_FEWEST_LETTERS * text_px))
+    columns = max(1, width // (_CELL * text_px))
     rows = math.ceil(num_cells / columns)
     top = height - rows * line - (margin // 2 if rows else 0)
     cell_width, gap = (width - 2 * margin) // columns, 2 * text_px if columns > 1 else 0

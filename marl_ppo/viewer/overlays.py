@@ -48,7 +48,7 @@ def marks(
                 found += _subgoal(seen[agent], *thought.subgoal, is_followed=agent == followed)
     if followed in seen:
         body = seen[followed]
-        found.append(Disc(key="followed", x=body.x, y=body.y, radius=1.45 * _reach(body), team=palette.BRIGHT, filled=False))
+        found.append(Disc(key="followed", x=body.x, y=body.y, radius=1.35 * _reach(body), team=palette.BRIGHT, filled=False))
     return found
 
 
@@ -84,7 +84,7 @@ def draw_probabilities(
     title = letters.render(heading, text_px, palette.TEXT, room=width)
     picture.blit(title, (left, top))
     if chances is None:
-        words = letters.render("tells no probabilities", text_px, palette.QUIET, room=width)
+        words = letters.render("tells none, or decides nothing here", text_px, palette.QUIET, room=width)
         picture.blit(words, (left, top + line))
         return
     small_px = max(text_px * 3 // 4, 9)

@@ -100,14 +100,18 @@ class Renderer:
         *,
         above: Sequence[Primitive] = (),
         text_px: int | None = None,
+        spare: int = 0,
     ) -> Drawn:
-        """Draw on the empty Surface `picture`, whatever its size, and tell what is where; `above` is drawn over the scene."""
+        """Draw on the empty Surface `picture`, whatever its size, and tell what is where; `above` is drawn over the scene.
+
+        A panel at the side leaves `spare` pixels of its height free where it can.
+        """
         size, aspect = picture.get_size(), aspect_of(scene)
         lines = panel_lines(self.title, self.teams, hud, self.sides)
         without_gaps = [line for line in lines if line.words or line.value]  # a gap is for a column, not for a grid
-        layout = arrange(size, len(without_gaps), aspect=aspect, text_px=text_px)
+        layout = arrange(size, len(without_gaps), aspect=aspect, text_px=text_px, spare=spare)
         if layout.side_panel:
-            layout = arrange(size, len(lines), aspect=aspect, text_px=text_px)
+            layout = arrange(size, len(lines), aspect=aspect, text_px=text_px, spare=spare)
         view = View.fit(scene, layout.board)
         self._board.draw(picture, scene, view, above=above)
         if scene.caption:

@@ -13,6 +13,8 @@ from marl_ppo.viewer.feed import Moment, Thought
 
 STEPS_PER_SECOND = 8.0
 """at which a world looks natural that does not say"""
+_KEPT = 16
+"""moments: a viewer looks at the same two for as long as it draws what is between them"""
 
 
 class ReplayTimeline:
@@ -27,6 +29,7 @@ class ReplayTimeline:
         self.teams: Sequence[str] = replay.teams
         self.longest: int | None = replay.steps
         self.players: Mapping[str, str] = replay.players
+        self._kept: dict[int, Moment] = {}
         self._simulation = Simulation(replay) if replay.frames is None else None
         if self._simulation is not None:
             self._returns, self._metrics = _played(self._simulation)
@@ -40,15 +43,11 @@ class ReplayTimeline:
         return self.replay.events
 
     def moment(self, step: int) -> Moment:
-        first, thoughts = step == 0, self._thoughts(step)
-        simulation = self._simulation
-        if self.replay.frames is not None:
-            return Moment(self.replay.frames.scene(step), [f"step: {step}"], first, thoughts)
-        assert simulation is not None
-        simulation.seek(step)
-        metrics = {name: float(values[step]) for name, values in self._metrics.items()}
-        hud = hud_lines(simulation.world.spec, step, self._returns[step], metrics)
-        return Moment(simulation.scene(), hud, first, thoughts)
+        if step not in self._kept:
+            self._kept[step] = self._seen(step)
+            if len(self._kept) > _KEPT:
+                del self._kept[next(iter(self._kept))]
+        return self._kept[step]
 
     def values(self, agent: str) -> Array:
         found = np.full(self.replay.steps + 1, np.nan)
@@ -63,6 +62,17 @@ class ReplayTimeline:
         """End the world it plays in."""
         if self._simulation is not None:
             self._simulation.close()
+
+    def _seen(self, step: int) -> Moment:
+        first, thoughts = step == 0, self._thoughts(step)
+        simulation = self._simulation
+        if self.replay.frames is not None:
+            return Moment(self.replay.frames.scene(step), [f"step: {step}"], first, thoughts)
+        assert simulation is not None
+        simulation.seek(step)
+        metrics = {name: float(values[step]) for name, values in self._metrics.items()}
+        hud = hud_lines(simulation.world.spec, step, self._returns[step], metrics)
+        return Moment(simulation.scene(), hud, first, thoughts)
 
     def _thoughts(self, step: int) -> dict[str, Thought]:
         if step >= self.replay.steps:

@@ -18,6 +18,8 @@ from marl_ppo.viewer.renderer import Drawn, Pens, Renderer
 from marl_ppo.viewer.shapes import Stamps
 from marl_ppo.viewer.show import KEYS, Show
 
+_CARD_LINES = 8
+"""height of what tells probabilities, in heights of text"""
 _LONGEST_HINT_S = 1.5
 """for how long what has happened is told, at the match's own rate"""
 
@@ -102,10 +104,12 @@ class Screen:
         match, renderer = playback.match, self._renderer(number, scene)
         above = marks(scene, match.players, followed, self.show.overlays, moment.thoughts)
         upper = picture.subsurface(room)
-        drawn = renderer.draw_on(upper, scene, self._hud(number, moment), above=above, text_px=text_px)
+        asked = "probabilities" in self.show.overlays and followed is not None
+        spare = _CARD_LINES * text_px if asked else 0
+        drawn = renderer.draw_on(upper, scene, self._hud(number, moment), above=above, text_px=text_px, spare=spare)
         left, width, bottom = text_px, picture.get_width() - 2 * text_px, picture.get_height()
         bar = Bar((left, bottom - round(2.4 * text_px), width, round(0.6 * text_px)), playback)
-        if "probabilities" in self.show.overlays and followed is not None:
+        if asked:
             self._draw_probabilities(upper, drawn, number, scene, moment)
         if controls:
             bar.draw(picture)
@@ -118,9 +122,9 @@ class Screen:
     def _draw_side_by_side(self, picture: Any, room: Rect, text_px: int, controls: bool) -> list[_Pane]:
         show = self.show
         views = [playback.view(sight_of=followed) for playback, followed in zip(show.playbacks, show.followed, strict=True)]
-        aspect = aspect_of(views[0].scene)
+        aspects = [aspect_of(view.scene) for view in views]
         head, foot = round(1.6 * text_px), round(0.9 * text_px)
-        columns, rows = _grid(len(views), room, aspect, head + foot)
+        columns, rows = _grid(aspects, room, head + foot)
         # As a name each side and the step need it.
         text_px = max(min(text_px, room[2] // columns // 26), 10)
         width, height, gap = room[2] // columns, room[3] // rows, text_px // 2
@@ -168,17 +172,17 @@ class Screen:
     def _draw_probabilities(self, picture: Any, drawn: Drawn, number: int, scene: Scene, moment: Moment) -> None:
         text_px, free = drawn.layout.text_px, drawn.layout.free
         followed = self.show.followed[number] or ""
-        match, thought = self.show.playbacks[number].match, moment.thoughts.get(followed)
+        thought = moment.thoughts.get(followed)
         body = bodies(scene, [followed]).get(followed)
         value = "" if thought is None or thought.value is None else f", value {thought.value:.2f}"
-        heading = f"{followed} ({match.players[followed]}){value}"
+        heading = f"{followed}{value}"
         chances = None if thought is None else thought.probabilities
-        if free[3] >= 5 * text_px:
-            height = min(free[3], 11 * text_px)
+        if free[3] >= 4 * text_px:
+            height = min(free[3] - text_px // 2, 11 * text_px)
             rect = (free[0], free[1] + free[3] - height, free[2], height)
         else:
             board = drawn.view.rect
-            width, height = min(board[2] - text_px, 18 * text_px), min(board[3] - text_px, 7 * text_px)
+            width, height = min(board[2] - text_px, 18 * text_px), min(board[3] - text_px, _CARD_LINES * text_px)
             card = (board[0] + text_px // 2, board[1] + board[3] - height - text_px // 2, max(width, 1), max(height, 1))
             draw_card(picture, card)
             inner = pygame.Rect(card).inflate(-text_px, -text_px // 2)
@@ -284,21 +288,23 @@ class Screen:
         picture.set_clip(None)
 
 
-def _grid(count: int, room: Rect, aspect: float, extra: int) -> tuple[int, int]:
+def _grid(aspects: Sequence[float], room: Rect, extra: int) -> tuple[int, int]:
     """(columns, rows) in which boards are largest; `extra` pixels of each height are not the board's."""
 
-    def scale(columns: int) -> float:
-        rows = math.ceil(count / columns)
-        return min(room[2] / columns / aspect, room[3] / rows - extra)
+    def size(columns: int) -> float:
+        width, height = room[2] / columns, room[3] / math.ceil(len(aspects) / columns) - extra
+        return sum(min(width / aspect, height) for aspect in aspects)
 
-    columns = max(range(1, count + 1), key=scale)
-    return columns, math.ceil(count / columns)
+    columns = max(range(1, len(aspects) + 1), key=size)
+    return columns, math.ceil(len(aspects) / columns)
 
 
 def _sides(match: Timeline, scene: Scene, ratings: Mapping[str, str]) -> dict[str, Sequence[str]]:
     """By team: who plays it, and their ratings. A team is known by the colour of its bodies, or as one of as many agents."""
     teams = {agent: body.team for agent, body in bodies(scene, match.players).items()}
-    if not teams and len(match.players) == len(match.teams):
+    if len(match.teams) == 1:
+        teams = dict.fromkeys(match.players, 0)
+    elif not teams and len(match.players) == len(match.teams):
         teams = {agent: t for t, agent in enumerate(match.players)}
     found: dict[str, Sequence[str]] = {}
     for t, team in enumerate(match.teams):

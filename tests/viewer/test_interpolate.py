@@ -101,3 +101,22 @@ def test_the_order_of_drawing_is_that_of_the_later_scene() -> None:
     after = scene(disc_at(1.0, key="b"), disc_at(1.0, key="a"))
 
     assert [shape.key for shape in between(before, after, 0.5).primitives] == ["b", "a"]
+
+
+def test_what_leaves_stays_above_what_it_was_drawn_upon() -> None:
+    """A tail on the grass must not sink under the grass while it fades."""
+    grass, tail, ball = (disc_at(0.0, key=key) for key in ("grass", "tail", "ball"))
+
+    drawn = between(scene(grass, tail, ball), scene(grass, ball), 0.5).primitives
+
+    assert [primitive.key for primitive in drawn] == ["grass", "tail", "ball"]
+
+
+def test_what_an_agent_sees_moves_too_for_the_one_that_is_asked_for() -> None:
+    before, after = (scene(sight={"a": (disc_at(x, key="eye"),), "b": ()}) for x in (0.0, 0.4))
+
+    seen = between(before, after, 0.5, sight_of="a").sight
+
+    assert list(seen) == ["a"]
+    assert seen["a"][0].x == pytest.approx(0.2)
+    assert between(before, after, 0.5).sight == {}

@@ -34,6 +34,30 @@ def test_the_panel_stands_beside_a_wide_board_and_under_a_high_one() -> None:
     assert all(cell[1] >= high.board[1] + high.board[3] for cell in high.cells)
 
 
+@pytest.mark.parametrize(("aspect", "beside"), [(0.5, True), (1.0, True), (3.0, False)])
+def test_the_panel_goes_where_it_leaves_the_board_larger(aspect: float, beside: bool) -> None:
+    """A long pitch in a window of 16 to 9 has its panel below, a square board beside it."""
+    layout = arrange((1280, 720), 8, aspect=aspect)
+
+    assert layout.side_panel == beside
+    assert all(cell[1] + cell[3] <= 720 for cell in layout.cells)
+
+
+def test_a_column_leaves_what_is_to_be_spared_by_setting_lines_closer() -> None:
+    """Twelve lines of 20 pixels in 560: 34 apart they leave 152; to spare 200 they are set 30 apart."""
+    plain, closer = (arrange((1000, 600), 12, text_px=20, spare=spare) for spare in (0, 200))
+
+    assert (plain.cells[0][3], plain.free[3]) == (34, 152)
+    assert (closer.cells[0][3], closer.free[3]) == (30, 200)
+
+
+def test_a_place_of_the_picture_and_of_the_world_are_told_from_one_another() -> None:
+    view = View.fit(scene(), (30, 40, 100, 100))
+    column, row = view.point(0.3, -0.7)
+
+    assert view.place(30 + column, 40 + row) == pytest.approx((0.3, -0.7))
+
+
 @given(sizes, st.floats(0.1, 100.0), st.floats(0.1, 100.0))
 def test_a_scene_is_fitted_undistorted_and_whole(size: tuple[int, int], wide: float, high: float) -> None:
     """Its corners land on the corners of `rect`, within a pixel of rounding, and `rect` is inside the board."""

@@ -7,6 +7,7 @@ from viewer.scenes import Walk
 
 from marl_ppo.errors import ConfigError
 from marl_ppo.replays.replay import Event
+from marl_ppo.viewer.feed import Moment
 from marl_ppo.viewer.playback import END_PAUSE_S, MOST_KEPT, Playback
 
 
@@ -56,6 +57,19 @@ def test_a_matchs_end_is_held_and_nothing_slides_to_the_next_start() -> None:
     assert seen == pytest.approx([0.1, 0.1, 0.1])
     assert x(playback) == 0.0
     assert playback.match.title == "second"
+
+
+def test_nothing_slides_to_a_moment_that_begins_anew() -> None:
+    """A timeline of two episodes, of which the second begins at moment 3."""
+
+    class Twice(Walk):
+        def moment(self, step: int) -> Moment:
+            return super().moment(step)._replace(is_first=step in (0, 3))
+
+    playback = Playback([Twice(5)])
+    playback.seek(2.9)
+
+    assert x(playback) == pytest.approx(0.2)
 
 
 def test_the_end_of_the_last_match_stays_in_view() -> None:

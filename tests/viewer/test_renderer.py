@@ -11,7 +11,7 @@ import pytest
 from viewer.scenes import BOUNDS, disc_at, scene
 
 from marl_ppo.envs import make_world, registered_worlds
-from marl_ppo.envs.scene import Box, Disc, Line, Primitive, Scene, Sprite, Text
+from marl_ppo.envs.scene import Box, Disc, Line, Picture, Primitive, Scene, Sprite, Text
 from marl_ppo.errors import ConfigError
 from marl_ppo.viewer.layout import View, arrange
 from marl_ppo.viewer.palette import BOARD, GRID, SCENERY, TEAMS, mixed, team_colour
@@ -260,3 +260,54 @@ def test_no_words_of_a_world_are_cut_at_the_edge_of_its_board(world_id: str) -> 
         reach = 0.3 * text.height * len(text.text)
 
         assert left <= text.x - reach < text.x + reach <= right, text.text
+
+
+def test_a_long_slanting_line_has_no_seams() -> None:
+    """It is drawn in pieces; half transparent, two pieces over one another would show."""
+    slanting = Line(key="l", x=-0.9, y=-0.7, x2=0.9, y2=0.8, width=0.04, team=0, alpha=0.5)
+    renderer, picture = Renderer((900, 900)), scene(slanting)
+    view = View.fit(picture, arrange(renderer.size, 0).board)
+    frame, ground = renderer.frame(picture), renderer.frame(scene())
+    inside = 0
+    for share in np.linspace(0.02, 0.98, 2000):
+        column, row = view.point(-0.9 + share * 1.8, -0.7 + share * 1.5)
+        place = view.rect[1] + int(row), view.rect[0] + int(column)
+        wanted = mixed(tuple(ground[place].tolist()), TEAMS[0], 0.5)
+        inside += frame[place].astype(int).tolist() == pytest.approx(wanted, abs=3)
+
+    assert inside == 2000
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.5])
+def test_a_large_box_is_even_all_over(alpha: float) -> None:
+    """Only its corners and edges are drawn, the rest is stretched."""
+    box = scene(Box(key="b", x=0.1, y=-0.1, width=1.4, height=1.1, team=1, alpha=alpha))
+    renderer = Renderer((900, 700))
+    view = View.fit(box, arrange(renderer.size, 0).board)
+    (left, top), (right, bottom) = view.point(-0.55, 0.4), view.point(0.75, -0.6)
+    part = renderer.frame(box)[
+        view.rect[1] + int(top) : view.rect[1] + int(bottom), view.rect[0] + int(left) : view.rect[0] + int(right)
+    ]
+
+    found, counts = np.unique(part.reshape(-1, 3), axis=0, return_counts=True)
+    assert found[counts.argmax()].tolist() == pytest.approx(mixed(BOARD, TEAMS[1], alpha), abs=2)
+    assert len(found) <= (1 if alpha == 1.0 else 2), "the grid under it shines through"
+
+
+@pytest.mark.parametrize("size", [3.0, 50.0, 1e6])
+def test_bodies_larger_than_the_board_cover_it(size: float) -> None:
+    for body in (
+        Box(key="b", x=0.3, y=0, width=size, height=size, team=0),
+        Disc(key="d", x=0, y=0, radius=min(size, 50.0), team=0),
+    ):
+        assert pixel(scene(body), 0.0, 0.0) == TEAMS[0]
+
+
+def test_a_picture_of_pixels_is_shown_where_it_is() -> None:
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[:, 4:] = (250, 10, 60)
+    shown = scene(Picture(key="p", x=0.0, y=0.0, width=1.6, height=0.8, pixels=pixels))
+
+    assert pixel(shown, 0.6, 0.0) == (250, 10, 60)
+    assert pixel(shown, -0.6, 0.0) == (0, 0, 0)
+    assert pixel(shown, 0.6, 0.6) in (BOARD, GRID)
