@@ -19,6 +19,8 @@ from marl_ppo.training.bots import check_bot_name, save_bot
 
 LEVELS = {2: {"easy": 0.2, "hard": 0.8}, 3: {"easy": 0.2, "medium": 0.5, "hard": 0.8}}
 """number of levels → mean win rate by level"""
+PERSON = " (person)"
+"""what stands behind a person's name"""
 WIDEST = 14
 """players up to which a pay-off table fits the terminal; of more, the first ones are shown"""
 
@@ -30,10 +32,13 @@ def show_standings(standings: Standings, console: Console, *, most: int | None =
     if standings.partners:
         for column in ("", "player", "cross-play", "self-play", "gap", "games"):
             table.add_column(column, justify="left" if column == "player" else "right", no_wrap=True)
-        for place, row in enumerate(standings.partners[:most], 1):
+        together = sorted(
+            (*standings.partners, *standings.person_partners), key=lambda row: -np.nan_to_num(row.cross_play, nan=-np.inf)
+        )
+        for place, row in enumerate(together[:most], 1):
             table.add_row(
                 str(place),
-                row.player.name,
+                row.player.name + (PERSON if row.player.kind == "person" else ""),
                 _with_half(row.cross_play, row.cross_play_interval),
                 _with_half(row.self_play, row.self_play_interval),
                 _with_half(row.gap, row.gap_interval),
@@ -44,7 +49,8 @@ def show_standings(standings: Standings, console: Console, *, most: int | None =
         return
     for column in ("", "player", "rating", "μ ± 1.96σ", "Elo", "± ", "wins", "Nash", "games", "steps"):
         table.add_column(column, justify="left" if column == "player" else "right", no_wrap=True)
-    for place, one in enumerate(standings.rows[:most], 1):
+    everybody = sorted((*standings.rows, *standings.persons), key=lambda row: (-row.rating.conservative, row.player.name))
+    for place, one in enumerate(everybody[:most], 1):
         table.add_row(str(place), *_cells(one, standings))
     console.print(table)
     console.print(f"Cyclic share of the pay-offs: {number(standings.cyclic_share, '.0%')}", highlight=False, end="")
@@ -70,7 +76,7 @@ def _with_half(value: float, interval: Interval) -> str:
 
 
 def _cells(row: Row, standings: Standings) -> list[str]:
-    mark = " ★" if row.player.name == standings.champion else ""
+    mark = " ★" if row.player.name == standings.champion else PERSON if row.player.kind == "person" else ""
     rating, (low, high) = row.rating, row.elo_interval
     return [
         row.player.name + mark,

@@ -11,6 +11,7 @@ VERBS = {
     "evaluate": "measure a player on held-out episodes",
     "match": "let players meet, with balanced sides; cross-play tables",
     "watch": "watch a player in a window, or as a gif",
+    "play": "play a match with your own hands, with and against bots",
     "league": "train a population by self-play; standings, payoffs, exploitability",
     "replay": "check recorded matches, or play on from a moment of one",
     "run": "list, compare and plot runs",

@@ -89,7 +89,7 @@ def _leagues(unreadable: list[str]) -> list[str]:
         try:
             with Store.open(file.parent) as store, store.reading():
                 world, turn = store.facts()["world"], store.turn()
-                members = sum(row.kind != "learner" for row in store.players())
+                members = sum(row.kind not in ("learner", "person") for row in store.players())
         except MarlPPOError as error:
             unreadable.append(str(error))
             continue

@@ -25,6 +25,11 @@ class Hud:
         self._steps += 1
         self._returns += np.concatenate([rewards[self._copy] for rewards in outputs.rewards])
 
+    @property
+    def returns(self) -> dict[str, float]:
+        """Of each team so far: the mean over its agents."""
+        return _team_means(self._spec, self._returns)
+
     def lines(self, outputs: Outputs) -> list[str]:
         """As `hud_lines` has them."""
         metrics = {name: float(values[self._copy]) for name, values in outputs.metrics.items()}
@@ -33,7 +38,11 @@ class Hud:
 
 def hud_lines(spec: WorldSpec, steps: int, returns: Array, metrics: Mapping[str, float]) -> list[str]:
     """After so many steps and returns [agents]: means over a team's agents; metrics have no value before the first step."""
-    teams = np.concatenate([group.team for group in spec.groups])
-    means = [f"return {team}: {returns[teams == t].mean():.2f}" for t, team in enumerate(spec.teams)]
+    means = [f"return {team}: {mean:.2f}" for team, mean in _team_means(spec, returns).items()]
     values = [f"{name}: {value:.2f}" if steps else f"{name}: –" for name, value in metrics.items()]
     return [f"step: {steps}", *means, *values]
+
+
+def _team_means(spec: WorldSpec, returns: Array) -> dict[str, float]:
+    teams = np.concatenate([group.team for group in spec.groups])
+    return {team: float(returns[teams == t].mean()) for t, team in enumerate(spec.teams)}

@@ -24,6 +24,7 @@ from typing import Any, Literal
 import numpy as np
 from gymnasium import spaces
 
+from marl_ppo.envs.controls import Controls
 from marl_ppo.envs.scene import Scene
 from marl_ppo.errors import CapabilityError, ConfigError, WorldError
 
@@ -326,6 +327,14 @@ class World(ABC):
     def scene(self, copy: int) -> Scene:
         """What copy `copy` looks like now."""
         raise CapabilityError(f"world {self.spec.id!r} has no scene: it cannot be drawn")
+
+    def scene_for(self, copy: int, agent: str) -> Scene:
+        """The scene as far as `agent` may see it; to be written by worlds that hide something from it, such as cards."""
+        return self.scene(copy)
+
+    def controls(self, agent: str) -> Controls | None:
+        """How a person plays `agent` by hand; None where the world does not say."""
+        return None
 
     def take_notices(self) -> list[str]:
         """What people should know that came up since the last call, a line each: what a faulted copy broke of, say."""

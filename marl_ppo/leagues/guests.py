@@ -28,7 +28,7 @@ def add_guest(folder: Path, bot: str, name: str | None = None) -> str:
     name = name or Path(bot).name.replace(":", "-")
     (folder / LOCK).touch()
     with alone(folder / LOCK), Store.open(folder, writing=True) as store:
-        _check_name(name, store)
+        check_name(name, store)
         spec = _spec_of(store)
         player = load_player(source, spec, greedy=False)
         teams = tuple(playable_teams(spec, player))
@@ -53,17 +53,16 @@ def add_guest(folder: Path, bot: str, name: str | None = None) -> str:
     return name
 
 
-def _check_name(name: str, store: Store) -> None:
+def check_name(name: str, store: Store, flag: str = "--name") -> None:
+    """Raise ConfigError unless somebody new in the league may be called `name`, which `flag` has told."""
     if not re.fullmatch(r"\w[\w.+-]*", name) or is_untrained(name):
-        raise ConfigError(f"a guest's name must be letters, digits and any of _ . + -, without folders; got {name!r}")
+        raise ConfigError(f"a name in a league must be letters, digits and any of _ . + -, without folders; got {name!r}")
     rows = store.players()
     if name in {row.name for row in rows}:
-        raise ConfigError(f"{name!r} is in the league already; give the guest another name, with --name")
+        raise ConfigError(f"{name!r} is in the league already; give another name, with {flag}")
     for learner in (row.name for row in rows if row.kind == "learner"):
         if re.fullmatch(rf"{learner}-\d+", name):
-            raise ConfigError(
-                f"{name!r} is how a player of the learner {learner!r} is called; give the guest another name, with --name"
-            )
+            raise ConfigError(f"{name!r} is how a player of the learner {learner!r} is called; give another name, with {flag}")
 
 
 def _spec_of(store: Store) -> WorldSpec:

@@ -216,7 +216,8 @@ class League:
     def _go_on(self) -> None:
         state = self.store.state()
         self._players = {}
-        self._enter(self.store.players())
+        # A person cannot be asked to play: what people play is rated by itself (persons.py).
+        self._enter(row for row in self.store.players() if row.kind != "person")
         self.members.remove_strangers(self._players)
         self.turn = self.store.turn()
         self._kept_at, self._kept = state["kept_at"], state["kept"]

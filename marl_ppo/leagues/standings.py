@@ -100,6 +100,10 @@ class Standings:
     rows: tuple[Row, ...]
     partners: tuple[PartnerRow, ...]
     """in a world with one team, instead of rows"""
+    persons: tuple[Row, ...]
+    """people, who are rated by their games against members: without a share in an equilibrium, and in no pay-offs"""
+    person_partners: tuple[PartnerRow, ...]
+    """in a world with one team, instead of persons"""
     payoffs: Payoffs
     champion: str
     promotions: int
@@ -142,9 +146,14 @@ def _read(store: Store) -> Standings:
     facts, state = store.facts(), store.state()
     if not state:
         raise ConfigError(f"{store.file.parent} has only just begun; ask again in a moment")
-    players = {row.name: row for row in store.players() if row.kind != "learner"}
+    everybody = {row.name: row for row in store.players() if row.kind != "learner"}
+    players = {name: row for name, row in everybody.items() if row.kind != "person"}
+    people = {name: row for name, row in everybody.items() if row.kind == "person"}
     together = bool(facts["teams"] == 1)
     payoffs = Payoffs.of(list(players), store.matches("ladder"), together=together)
+    games = [*store.matches("ladder"), *store.matches("person")]
+    wide = Payoffs.of([*players, *people], games, together=together)
+    rows = () if together else _rows(players, payoffs, store)
     low, high = _intervals(payoffs)
     found = analysis.cycles(payoffs.means, low) if not together else []
     trusted = int(facts["recipe"]["trusted_games"])
@@ -153,8 +162,10 @@ def _read(store: Store) -> Standings:
         turn=store.turn(),
         steps=sum(state["steps"].values()),
         seconds=store.seconds(),
-        rows=() if together else _rows(players, payoffs, store),
+        rows=rows,
         partners=_partner_rows(players, payoffs) if together else (),
+        persons=() if together else _person_rows(people, wide, rows, store),
+        person_partners=_person_partners(people, wide) if together else (),
         payoffs=payoffs,
         champion="" if together else str(state["title"]["champion"]),
         promotions=sum(event.kind == "promoted" for _, event in store.events()),
@@ -216,6 +227,39 @@ def _rows(players: dict[str, PlayerRow], payoffs: Payoffs, store: Store) -> tupl
     return tuple(sorted(rows, key=lambda row: (-row.rating.conservative, row.player.name)))
 
 
+def _person_rows(people: dict[str, PlayerRow], payoffs: Payoffs, rows: tuple[Row, ...], store: Store) -> tuple[Row, ...]:
+    """Elo on the members' scale: as they are on average without people."""
+    ratings = {row.player: Rating(row.mu, row.sigma, row.elo, row.games) for row in store.ratings()}
+    playing = np.flatnonzero((payoffs.games > 0).any(1))
+    fit = fit_elo(payoffs.totals[np.ix_(playing, playing)]) if len(playing) else None
+    found = []
+    for name, player in people.items():
+        place = payoffs.names.index(name)
+        rate, half = _mean_win_rate(payoffs, place, np.flatnonzero(payoffs.games[place]))
+        elo, interval = float("nan"), Interval(float("nan"), float("nan"))
+        if fit is not None and place in playing:
+            known = {row.player.name: row.elo for row in rows if not np.isnan(row.elo)}
+            among = [
+                (float(fit.ratings[i]), known[payoffs.names[p]]) for i, p in enumerate(playing) if payoffs.names[p] in known
+            ]
+            shift = float(np.mean([own - with_people for with_people, own in among])) if among else 0.0
+            i = playing.tolist().index(place)
+            elo = float(fit.ratings[i]) + shift
+            interval = Interval(float(fit.low[i]) + shift, float(fit.high[i]) + shift)
+        found.append(
+            Row(
+                player=player,
+                rating=ratings.get(name, Rating()),
+                elo=elo,
+                elo_interval=interval,
+                win_rate=rate,
+                win_rate_interval=Interval(max(rate - half, 0.0), min(rate + half, 1.0)),
+                nash=0.0,
+            )
+        )
+    return tuple(sorted(found, key=lambda row: (-row.rating.conservative, row.player.name)))
+
+
 def _mean_win_rate(payoffs: Payoffs, place: int, met: Array) -> tuple[float, float]:
     """(mean over those that were met, half the width of its interval); NaN where there are none."""
     if not len(met):
@@ -225,23 +269,27 @@ def _mean_win_rate(payoffs: Payoffs, place: int, met: Array) -> tuple[float, flo
 
 
 def _partner_rows(players: dict[str, PlayerRow], payoffs: Payoffs) -> tuple[PartnerRow, ...]:
-    rows = []
-    for place, player in enumerate(players.values()):
-        with_others = np.delete(payoffs.means[place], place)
-        met = with_others[~np.isnan(with_others)]
-        mean = float(met.mean()) if len(met) else float("nan")
-        half = 1.96 * float(met.std(ddof=1)) / len(met) ** 0.5 if len(met) > 1 else float("nan")
-        rows.append(
-            PartnerRow(
-                player=player,
-                self_play=float(payoffs.means[place, place]),
-                self_play_interval=Interval(*payoffs.interval(place, place)),
-                cross_play=mean,
-                cross_play_interval=Interval(mean - half, mean + half),
-                games=int(payoffs.games[place].sum()),
-            )
-        )
+    rows = [_partner_row(player, payoffs, place) for place, player in enumerate(players.values())]
     return tuple(sorted(rows, key=lambda row: (-np.nan_to_num(row.cross_play, nan=-np.inf), row.player.name)))
+
+
+def _person_partners(people: dict[str, PlayerRow], payoffs: Payoffs) -> tuple[PartnerRow, ...]:
+    return tuple(_partner_row(player, payoffs, payoffs.names.index(name)) for name, player in people.items())
+
+
+def _partner_row(player: PlayerRow, payoffs: Payoffs, place: int) -> PartnerRow:
+    with_others = np.delete(payoffs.means[place], place)
+    met = with_others[~np.isnan(with_others)]
+    mean = float(met.mean()) if len(met) else float("nan")
+    half = 1.96 * float(met.std(ddof=1)) / len(met) ** 0.5 if len(met) > 1 else float("nan")
+    return PartnerRow(
+        player=player,
+        self_play=float(payoffs.means[place, place]),
+        self_play_interval=Interval(*payoffs.interval(place, place)),
+        cross_play=mean,
+        cross_play_interval=Interval(mean - half, mean + half),
+        games=int(payoffs.games[place].sum()),
+    )
 
 
 def _met_only(payoffs: Payoffs) -> Array:

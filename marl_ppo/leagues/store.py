@@ -20,8 +20,8 @@ from marl_ppo.leagues.ratings import Rating
 
 FORMAT_VERSION = 1
 FILE = "league.sqlite"
-Kind = Literal["learner", "frozen", "anchor", "guest"]
-Source = Literal["training", "ladder"]
+Kind = Literal["learner", "frozen", "anchor", "guest", "person"]
+Source = Literal["training", "ladder", "person"]
 
 _TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -229,24 +229,32 @@ class Store:
 
     def add_player(self, player: PlayerRow, event: EventRow) -> None:
         """Enter a guest between turns."""
+        with self._transaction() as connection:
+            self._insert_player(connection, player)
+            self._insert_event(connection, event)
+
+    def add_game(self, player: PlayerRow, match: MatchRow, rating: RatingRow | None, event: EventRow) -> None:
+        """Write down what a person has played between turns; `player` is the person, who enters with the first game."""
         turn = self.turn()
         with self._transaction() as connection:
+            if not connection.execute("SELECT 1 FROM players WHERE name = ?", (player.name,)).fetchone():
+                self._insert_player(connection, player)
+            (number,) = connection.execute(
+                "SELECT count(*) FROM matches WHERE turn = ? AND source = ?", (turn, match.source)
+            ).fetchone()
             connection.execute(
-                "INSERT INTO players (name, kind, learner, role, teams, turn, steps, trigger, hash) VALUES (?,?,?,?,?,?,?,?,?)",
+                "INSERT INTO matches VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 (
-                    player.name,
-                    player.kind,
-                    player.learner,
-                    player.role,
-                    _as_json(player.teams),
-                    turn,
-                    0,
-                    "added",
-                    player.hash,
+                    *(turn, match.source, number, match.first, match.second, match.side),
+                    *(match.games, match.wins, match.draws, match.total, match.squares),
                 ),
             )
-            (number,) = connection.execute("SELECT count(*) FROM events WHERE turn = ?", (turn,)).fetchone()
-            connection.execute("INSERT INTO events VALUES (?,?,?,?,?)", (turn, number, event.kind, event.player, event.text))
+            if rating is not None:
+                connection.execute(
+                    "INSERT OR REPLACE INTO ratings VALUES (?,?,?,?,?,?)",
+                    (turn, rating.player, rating.mu, rating.sigma, rating.elo, rating.games),
+                )
+            self._insert_event(connection, event)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -330,6 +338,20 @@ class Store:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _insert_player(self, connection: sqlite3.Connection, player: PlayerRow) -> None:
+        connection.execute(
+            "INSERT INTO players (name, kind, learner, role, teams, turn, steps, trigger, hash) VALUES (?,?,?,?,?,?,?,?,?)",
+            (
+                *(player.name, player.kind, player.learner, player.role),
+                *(_as_json(player.teams), self.turn(), 0, "added", player.hash),
+            ),
+        )
+
+    def _insert_event(self, connection: sqlite3.Connection, event: EventRow) -> None:
+        turn = self.turn()
+        (number,) = connection.execute("SELECT count(*) FROM events WHERE turn = ?", (turn,)).fetchone()
+        connection.execute("INSERT INTO events VALUES (?,?,?,?,?)", (turn, number, event.kind, event.player, event.text))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -62,16 +62,9 @@ class Window:
 
         Also notes whether the user closed the window, so it has to be called at every frame.
         """
-        # There is one display: another window of this process, or a pygame.quit(), may have closed it.
-        self.closed = self.closed or not pygame.display.get_init()
-        if self.closed:
-            return []
         found: list[Input] = []
-        for event in pygame.event.get():
+        for event in self.events():
             match event.type:
-                case pygame.QUIT:
-                    self.close()
-                    return found
                 case pygame.KEYDOWN:
                     if (key := _named(event)) is not None:
                         found.append(Input("key", key=key))
@@ -84,6 +77,20 @@ class Window:
                 case pygame.WINDOWEXPOSED | pygame.WINDOWRESIZED | pygame.VIDEORESIZE:
                     found.append(Input("redraw"))
         return found
+
+    def events(self) -> list[Any]:
+        """pygame's events since the last call, up to the one that closed the window."""
+        # There is one display: another window of this process, or a pygame.quit(), may have closed it.
+        self.closed = self.closed or not pygame.display.get_init()
+        if self.closed:
+            return []
+        events: list[Any] = []
+        for event in pygame.event.get():
+            if event.type == pygame.QUIT:
+                self.close()
+                break
+            events.append(event)
+        return events
 
     def present(self, picture: Any) -> None:
         """Put a Surface on the screen; one of another size, drawn before a resize, is scaled to fit."""

@@ -296,9 +296,12 @@ def test_what_was_left_of_a_guest_whose_entry_never_ended_is_written_anew(marl_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("add tiny tiny:main-0 --name ../../out", "a guest's name must be letters, digits and any of _ . + -, without folders"),
-        ("add tiny tiny:main-0 --name random", "a guest's name must be letters"),
-        ("add tiny tiny:main-0 --name main-1", "'main-1' is in the league already; give the guest another name"),
+        (
+            "add tiny tiny:main-0 --name ../../out",
+            "a name in a league must be letters, digits and any of _ . + -, without folders",
+        ),
+        ("add tiny tiny:main-0 --name random", "a name in a league must be letters"),
+        ("add tiny tiny:main-0 --name main-1", "'main-1' is in the league already; give another name, with --name"),
         ("add tiny tiny:main-0 --name main-9", "'main-9' is how a player of the learner 'main' is called"),
         ("add tiny scripted", "'scripted' is no bot but made by the world; name it among the `anchors`"),
         ("add tiny tag-chasers", "cannot play 'kuhn'"),

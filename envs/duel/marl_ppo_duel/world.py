@@ -6,11 +6,13 @@ import numpy as np
 from gymnasium import spaces
 
 from marl_ppo.envs import Group, Metric, Param, World, WorldSpec
+from marl_ppo.envs.controls import Steering
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.world import Array
 from marl_ppo.errors import ConfigError
 from marl_ppo_duel import observe, rules
-from marl_ppo_duel.scene import draw
+from marl_ppo_duel.controls import steering
+from marl_ppo_duel.scene import TEAMS, draw
 
 SMALLEST, LARGEST = 7, 15
 
@@ -71,6 +73,10 @@ class Duel(World):
 
     def scene(self, copy: int) -> Scene:
         return draw(rules.Board(*(array[copy] for array in self.board)))
+
+    def controls(self, agent: str) -> Steering:
+        side = self.spec.agents.index(agent)
+        return steering(side, TEAMS[side])
 
     def _reset(self, where: Array) -> None:
         rules.set_up(where, self.seeds, self.board)

@@ -13,6 +13,7 @@ from marl_ppo_duel.world import Duel
 
 from marl_ppo.envs import make_world
 from marl_ppo.envs.conformance import Check, checks_for, episode_hash
+from marl_ppo.envs.controls import Keys
 from marl_ppo.envs.scene import Disc, Line, Sprite
 from marl_ppo.envs.world import Array, Outputs
 from marl_ppo.errors import ConfigError
@@ -387,3 +388,13 @@ def test_the_script_beats_random_play_from_both_sides(team: int) -> None:
 
 def test_the_preset_is_settings_for_this_world() -> None:
     assert preset("duel").world == "duel"
+
+
+@pytest.mark.parametrize(("agent", "walk"), [("duelist_0", FORWARD), ("duelist_1", BACK)])
+def test_up_walks_up_the_picture_and_what_cannot_be_done_now_is_not(agent: str, walk: int) -> None:
+    """A person holds up and space: fires if there is a round, else walks."""
+    steering = Duel().controls(agent)
+    keys = Keys(held=frozenset({"up", "space"}), pressed=("up", "space"))
+    may, may_not = np.ones(rules.NUM_ACTIONS, bool), np.arange(rules.NUM_ACTIONS) != FIRE
+
+    assert (steering.act(keys, may), steering.act(keys, may_not)) == (FIRE, walk)

@@ -12,6 +12,7 @@ from gymnasium import spaces
 from numba import njit
 
 from marl_ppo.envs.connect_four.scene import draw_board
+from marl_ppo.envs.controls import Choice, Choosing
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.world import Array, Group, Metric, World, WorldSpec
 
@@ -102,6 +103,17 @@ class ConnectFour(World):
 
     def scene(self, copy: int) -> Scene:
         return draw_board(self._board[copy].tolist(), int(self._winner[copy]), int(self._moves[copy]) % 2)
+
+    def controls(self, agent: str) -> Choosing:
+        def column_at(x: float, y: float) -> int | None:
+            return int(x) if 0.0 <= x < COLUMNS and 0.0 <= y <= ROWS else None
+
+        return Choosing(
+            choices=tuple(Choice(key=str(c + 1), name=f"column {c + 1}", action=c) for c in range(COLUMNS)),
+            legend=((f"1 … {COLUMNS}", "drop into that column"), ("← → enter", "choose a column"), ("click", "on a column")),
+            at=column_at,
+            place=lambda column: (column + 0.5, ROWS - 0.1),
+        )
 
     def _arrays(self) -> dict[str, Array]:
         return {"board": self._board, "height": self._height, "moves": self._moves, "winner": self._winner}

@@ -19,6 +19,7 @@ import numpy as np
 from gymnasium import spaces
 from numba import njit
 
+from marl_ppo.envs.controls import Choice, Choosing
 from marl_ppo.envs.kuhn.scene import draw_table
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.seeds import uniform
@@ -107,6 +108,17 @@ class Kuhn(World):
     def scene(self, copy: int) -> Scene:
         moves = self._moves[copy, : self._length[copy]]
         return draw_table(self._cards[copy].tolist(), moves.tolist())
+
+    def scene_for(self, copy: int, agent: str) -> Scene:
+        """The other's card is shown in a showdown only."""
+        moves, length = self._moves[copy], int(self._length[copy])
+        shown = won_by_first(self._cards[copy], moves, length) != 0 and not is_fold(moves, length)
+        hidden = -1 if shown else 1 - self.spec.agents.index(agent)
+        return draw_table(self._cards[copy].tolist(), moves[:length].tolist(), hidden)
+
+    def controls(self, agent: str) -> Choosing:
+        pass_, bet = Choice(key="p", name="pass: check or fold", action=PASS), Choice(key="b", name="bet or call", action=BET)
+        return Choosing(choices=(pass_, bet), body=f"card_{self.spec.agents.index(agent)}")
 
     def _arrays(self) -> dict[str, Array]:
         return {"cards": self._cards, "moves": self._moves, "length": self._length}

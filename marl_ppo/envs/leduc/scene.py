@@ -1,4 +1,4 @@
-"""How a table of Leduc poker is drawn: both cards face up, the public card between them, chips, the moves so far."""
+"""How a table of Leduc poker is drawn: both cards, the public card between them, chips, the moves so far."""
 
 from marl_ppo.envs.scene import Box, Disc, Primitive, Scene, Text
 
@@ -6,13 +6,17 @@ _CARD_NAMES = ("J1", "J2", "Q1", "Q2", "K1", "K2")
 _MOVE_NAMES = ("fold", "call", "raise")
 
 
-def draw_table(cards: list[int], paid: list[int], moves: list[list[int]]) -> Scene:
-    """`cards` of both players and, once dealt, the public one; chips put in; the moves of each round, player_0 first."""
+def draw_table(cards: list[int], paid: list[int], moves: list[list[int]], hidden: int = -1) -> Scene:
+    """`cards` of both players and, once dealt, the public one; chips put in; the moves of each round, player_0 first.
+
+    The card of player `hidden` lies face down.
+    """
     primitives: list[Primitive] = []
     for i, card in enumerate(cards):
         team = i if i < 2 else -1
         x = (1.0, 5.0, 3.0)[i]
-        primitives.append(Box(key=f"card_{i}", x=x, y=2.4, width=0.8, height=1.2, team=team, label=_CARD_NAMES[card]))
+        words = "?" if i == hidden else _CARD_NAMES[card]
+        primitives.append(Box(key=f"card_{i}", x=x, y=2.4, width=0.8, height=1.2, team=team, label=words, filled=i != hidden))
         name = f"player_{i}" if i < 2 else "public"
         primitives.append(Text(key=f"name_{i}", x=x, y=3.3, text=name, height=0.2, team=team))
     for p in range(2):

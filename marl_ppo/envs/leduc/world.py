@@ -18,6 +18,7 @@ import numpy as np
 from gymnasium import spaces
 from numba import njit
 
+from marl_ppo.envs.controls import Choice, Choosing
 from marl_ppo.envs.leduc.scene import draw_table
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.seeds import uniform
@@ -125,9 +126,22 @@ class Leduc(World):
         )
 
     def scene(self, copy: int) -> Scene:
+        return self._table(copy)
+
+    def scene_for(self, copy: int, agent: str) -> Scene:
+        """The other's card is shown in a showdown only."""
+        shown = self._over[copy] and not self._folded[copy]
+        return self._table(copy, -1 if shown else 1 - self.spec.agents.index(agent))
+
+    def controls(self, agent: str) -> Choosing:
+        names = (("f", "fold", FOLD), ("c", "check or call", CALL), ("r", "raise", RAISE))
+        choices = tuple(Choice(key=key, name=name, action=action) for key, name, action in names)
+        return Choosing(choices=choices, body=f"card_{self.spec.agents.index(agent)}")
+
+    def _table(self, copy: int, hidden: int = -1) -> Scene:
         moves = [[int(move) for move in played if move != NO_MOVE] for played in self._moves[copy]]
         shown = 3 if self._round[copy] else 2
-        return draw_table(self._cards[copy, :shown].tolist(), self._paid[copy].tolist(), moves)
+        return draw_table(self._cards[copy, :shown].tolist(), self._paid[copy].tolist(), moves, hidden)
 
     def _arrays(self) -> dict[str, Array]:
         return {

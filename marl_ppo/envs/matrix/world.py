@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike
 
+from marl_ppo.envs.controls import CHOICE_KEYS, Choice, Choosing
 from marl_ppo.envs.matrix import games
 from marl_ppo.envs.matrix.games import MatrixGame
 from marl_ppo.envs.matrix.scene import draw_table
@@ -116,6 +117,13 @@ class Matrix(World):
 
     def scene(self, copy: int) -> Scene:
         return draw_table(self._game, [(int(i), int(k)) for i, k in self._moves[copy, : self._played[copy]]], self._rounds)
+
+    def controls(self, agent: str) -> Choosing:
+        moves = self._game.moves
+        # Counted from 1 where the keys reach, as people do.
+        keys = CHOICE_KEYS[1:10] if len(moves) < 10 else CHOICE_KEYS
+        choices = (Choice(key=key, name=name, action=a) for a, (key, name) in enumerate(zip(keys, moves, strict=False)))
+        return Choosing(choices=tuple(choices), body="columns" if agent == self.spec.agents[1] else "rows")
 
     def _arrays(self) -> dict[str, Array]:
         return {"moves": self._moves, "played": self._played}

@@ -59,6 +59,8 @@ class Scenario:
     """size of a message"""
     seekers: tuple[str, ...] = ()
     """who has to reach each of the targets, landmarks that are drawn at reset"""
+    unaware: tuple[str, ...] = ()
+    """who is not told each of the targets"""
 
     @property
     def num_goals(self) -> int:

@@ -54,6 +54,7 @@ def speaker_listener() -> Scenario:
         landmark_radius=0.04,
         num_words=3,
         seekers=("listener_0",),
+        unaware=("listener_0",),
         observe=observe.observe_speaker_listener,
         reward=reward.reward_speaker_listener,
         metrics={
@@ -72,6 +73,7 @@ def reference() -> Scenario:
         landmark_radius=0.05,
         num_words=10,
         seekers=("agent_1", "agent_0"),
+        unaware=("agent_1", "agent_0"),
         observe=observe.observe_reference,
         reward=reward.reward_reference,
         metrics={
@@ -148,6 +150,7 @@ def adversary(agents: int) -> Scenario:
         num_landmarks=agents,
         landmark_radius=0.08,
         seekers=("all",),
+        unaware=("adversary_0",),
         observe=observe.observe_adversary,
         reward=reward.reward_adversary,
         metrics={

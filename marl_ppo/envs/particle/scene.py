@@ -18,8 +18,8 @@ VIEW_STEP = 0.3
 """the picture widens by this much at a time, so that it stands still most of the time"""
 
 
-def draw(scenario: Scenario, position: Array, message: Array, goal: Array) -> Scene:
-    """The scene of one copy: `position` [E, 2], `message` [A, C], `goal` [G]."""
+def draw(scenario: Scenario, position: Array, message: Array, goal: Array, viewer: str = "") -> Scene:
+    """The scene of one copy: `position` [E, 2], `message` [A, C], `goal` [G]; without the targets `viewer` is not told."""
     solid_landmarks = scenario.num_solid > scenario.num_agents
     landmarks = tuple(
         Disc(
@@ -27,7 +27,7 @@ def draw(scenario: Scenario, position: Array, message: Array, goal: Array) -> Sc
             x=float(x),
             y=float(y),
             radius=scenario.landmark_radius,
-            label=_landmark_label(scenario, i, goal),
+            label=_landmark_label(scenario, i, goal, viewer),
             filled=solid_landmarks,
         )
         for i, (x, y) in enumerate(position[scenario.num_agents :])
@@ -46,9 +46,10 @@ def draw(scenario: Scenario, position: Array, message: Array, goal: Array) -> Sc
     return Scene(bounds=(-reach, -reach, reach, reach), primitives=primitives, caption=", ".join(said))
 
 
-def _landmark_label(scenario: Scenario, landmark: int, goal: Array) -> str:
+def _landmark_label(scenario: Scenario, landmark: int, goal: Array, viewer: str) -> str:
     letter = ascii_uppercase[landmark] if scenario.num_words else ""
-    seekers = [scenario.seekers[g] for g in range(len(goal)) if goal[g] == landmark]
+    told = [g for g in range(len(goal)) if scenario.unaware[g] != viewer]
+    seekers = [scenario.seekers[g] for g in told if goal[g] == landmark]
     return " ".join([letter] * bool(letter) + ([f"target of {' and '.join(seekers)}"] if seekers else []))
 
 

@@ -7,8 +7,10 @@ import numpy as np
 from gymnasium import spaces
 from numba import njit
 
+from marl_ppo.envs.controls import Steering
 from marl_ppo.envs.particle import rules, scenarios
 from marl_ppo.envs.particle.actions import decode_continuous, decode_discrete, flatten
+from marl_ppo.envs.particle.controls import steering
 from marl_ppo.envs.particle.reward import Terms
 from marl_ppo.envs.particle.scenario import ActionKind, Dynamics, Scenario
 from marl_ppo.envs.particle.scene import draw
@@ -130,7 +132,16 @@ class ParticleWorld(World):
         self._all_copies = np.ones(num_envs, bool)
 
     def scene(self, copy: int) -> Scene:
-        return draw(self.scenario, self.bodies.position[copy], self.bodies.message[copy], self.bodies.goal[copy])
+        return self.scene_for(copy, "")
+
+    def scene_for(self, copy: int, agent: str) -> Scene:
+        """Without the targets that the agent is not told."""
+        bodies = self.bodies
+        return draw(self.scenario, bodies.position[copy], bodies.message[copy], bodies.goal[copy], agent)
+
+    def controls(self, agent: str) -> Steering:
+        role, group = next(pair for pair in zip(self.scenario.roles, self.spec.groups, strict=True) if agent in pair[0].agents)
+        return steering(group.action, moves=role.moves, num_words=self.scenario.num_words if role.speaks else 0)
 
     def _reset(self, where: Array) -> None:
         landmark_spread = self.params[:, 0]

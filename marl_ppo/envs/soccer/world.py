@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from gymnasium import spaces
 
+from marl_ppo.envs.controls import Steering
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.soccer import observe, reward, rules
 from marl_ppo.envs.soccer.actions import NUM_ACTIONS, ActionKind, decode_continuous, decode_discrete
+from marl_ppo.envs.soccer.controls import steering
 from marl_ppo.envs.soccer.scene import draw
 from marl_ppo.envs.world import Array, Group, Metric, Param, World, WorldSpec
 from marl_ppo.errors import ConfigError
@@ -93,6 +95,10 @@ class Soccer(World):
 
     def scene(self, copy: int) -> Scene:
         return draw(rules.Pitch(*(array[copy] for array in self.pitch)), self.size, self._max_steps)
+
+    def controls(self, agent: str) -> Steering:
+        group = self.spec.groups[0]
+        return steering(group.team[group.agents.index(agent)], discrete=self.spec.config["action"] == "discrete")
 
     def _reset(self, where: Array) -> None:
         rules.start(where, self.seeds, self.size, self.pitch)
