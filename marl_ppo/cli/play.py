@@ -19,8 +19,12 @@ from marl_ppo.errors import CapabilityError, ConfigError, UnknownNameError
 from marl_ppo.kernel_cache import is_warm
 from marl_ppo.leagues.folders import as_player, find_league
 from marl_ppo.leagues.persons import PersonalLeague, personal_league
+from marl_ppo.play.branching import origin_of, play_on
 from marl_ppo.play.play import Play
 from marl_ppo.play.seating import Player, seat_players
+from marl_ppo.replays.files import find_replay, read_replay
+from marl_ppo.replays.replay import Replay
+from marl_ppo.replays.simulation import world_of
 from marl_ppo.training.players import find_player
 from marl_ppo.training.stand_ins import stand_in
 
@@ -49,6 +53,10 @@ class PlayFlags:
     """world steps per second; the world's own pace if not given"""
     seed: int | None = None
     """of the matches; new ones every time if not given"""
+    replay: str | None = None
+    """play on from a moment of this recorded match, instead of naming a WORLD"""
+    at: int = 0
+    """the moment"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +90,18 @@ def main(arguments: list[str]) -> None:
         raise ConfigError(f"rate must be positive and finite, got {command.rate}")
     with ExitStack() as stack:
         league = _league_of(command, stack)
-        world = _world_of(words, settings, league)
+        replay = None if command.replay is None else _replay_of(command.replay, words, settings, command)
+        world = _world_of(words, settings, league) if replay is None else world_of(replay)
         stack.callback(world.close)
         controls = _controls_of(world, agent := _agent_of(world.spec, command.seat))
         table = _seat(world.spec, agent, command, league)
-        _open(world, controls, table, command, league)
+        _open(world, controls, table, command, league, replay)
+
+
+def _replay_of(name: str, words: list[str], settings: Settings, command: PlayFlags) -> Replay:
+    if words or settings or command.rated is not None or command.seed is not None:
+        raise ConfigError("a match that is played on keeps its world, settings and seed, and is not rated; leave these out")
+    return read_replay(find_replay(name))
 
 
 def _league_of(command: PlayFlags, stack: ExitStack) -> PersonalLeague | None:
@@ -179,7 +194,14 @@ def _seat(spec: WorldSpec, agent: str, command: PlayFlags, league: PersonalLeagu
     return Table(agent=agent, person=person, players={a: players[a] for a in spec.agents}, opponent=opponent)
 
 
-def _open(world: World, controls: Controls, table: Table, command: PlayFlags, league: PersonalLeague | None) -> None:
+def _open(
+    world: World,
+    controls: Controls,
+    table: Table,
+    command: PlayFlags,
+    league: PersonalLeague | None,
+    replay: Replay | None,
+) -> None:
     # Loaded here, after all mistakes have been found: it opens no window, but takes time.
     from marl_ppo.viewer.human_play import HumanPlay
     from marl_ppo.viewer.person import PersonView
@@ -195,8 +217,13 @@ def _open(world: World, controls: Controls, table: Table, command: PlayFlags, le
         print("Compiling kernels, once for this version: half a minute.")
     seating = seat_players(spec, 1, table.players)
     finisher = Finisher(world, table.agent, table.players, league, table.opponent)
-    play = Play(world, seating.policies, seating.seats, seeds, greedy=seating.greedy, observers=finisher.observers)
-    game = HumanPlay(play, table.agent, table.person, controls, rate=command.rate, finish=finisher)
+    if replay is None:
+        play = Play(world, seating.policies, seating.seats, seeds, greedy=seating.greedy, observers=finisher.observers)
+    else:
+        play = play_on(replay, world, table.players, command.at, finisher.observers)
+        finisher.origin = origin_of(replay, command.at)
+    begun = replay is not None
+    game = HumanPlay(play, table.agent, table.person, controls, rate=command.rate, finish=finisher, begun=begun)
     title = spec.id if league is None else f"{spec.id}, rated"
     view = PersonView(title=title, teams=table.in_words(spec), body=table.agent)
     play_in_window(game, view, f"{spec.id}: you are {table.agent}")

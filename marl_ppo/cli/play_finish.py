@@ -17,6 +17,7 @@ from marl_ppo.play.play import Observer
 from marl_ppo.play.seating import Player
 from marl_ppo.replays.files import SUFFIX
 from marl_ppo.replays.recorder import Recorder
+from marl_ppo.replays.replay import Origin
 
 FOLDER = Path("replays")
 
@@ -27,6 +28,8 @@ class Finisher:
     def __init__(
         self, world: World, agent: str, players: Mapping[str, Player], league: PersonalLeague | None, opponent: str
     ) -> None:
+        self.origin: Origin | None = None
+        """of the match that is played now, if it is a branch"""
         self._world, self._agent, self._players, self._league, self._opponent = world, agent, players, league, opponent
         spec = world.spec
         self._team = next(t for g in spec.groups for a, t in zip(g.agents, g.team, strict=True) if a == agent)
@@ -49,8 +52,9 @@ class Finisher:
         for recording in self._recorder.take().all():
             sides = [player.name for player in self._players.values()]
             path = new_file(FOLDER, self._world.spec.id, sides, datetime.date.today().isoformat())
-            note = f"played by hand as {self._agent}"
-            saved.append(f"saved as {save_replay(recording, self._world.spec, self._players, path, note=note)}")
+            note, origin = f"played by hand as {self._agent}", self.origin
+            self.origin = None
+            saved.append(f"saved as {save_replay(recording, self._world.spec, self._players, path, note=note, origin=origin)}")
         return saved
 
     def _rate(self, whole: bool) -> list[str]:

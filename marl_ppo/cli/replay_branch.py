@@ -6,12 +6,14 @@ from pathlib import Path
 from rich.console import Console
 
 from marl_ppo.cli.arguments import one_word, parse_flags, split_words
+from marl_ppo.envs.world import WorldSpec
 from marl_ppo.errors import ConfigError, FileFormatError, MarlPPOError
 from marl_ppo.evaluation.replays import new_file, save_replay
 from marl_ppo.leagues.folders import as_player
 from marl_ppo.play.branching import origin_of, play_on
 from marl_ppo.play.seating import Player, by_agent
 from marl_ppo.replays.files import find_replay, read_replay
+from marl_ppo.replays.recorder import Recorder
 from marl_ppo.replays.replay import Replay
 from marl_ppo.replays.simulation import world_of
 from marl_ppo.training.players import find_player
@@ -42,10 +44,11 @@ def main(arguments: list[str]) -> None:
         raise ConfigError("name the replay: marl-ppo replay branch FILE --at STEP")
     path = find_replay(word)
     replay = read_replay(path)
-    players = players_for(replay, command.players, greedy=command.greedy)
-    play, recorder = play_on(replay, players, command.at)
-    spec = play.world.spec
-    while not play.world.outputs.ended[0]:
+    world = world_of(replay)
+    spec, recorder = world.spec, Recorder(world)
+    players = players_for(replay, command.players, spec, greedy=command.greedy)
+    play = play_on(replay, world, players, command.at, [recorder])
+    while not world.outputs.ended[0]:
         play.decide()
         play.advance()
     (recording,) = recorder.take().all()
@@ -59,11 +62,8 @@ def main(arguments: list[str]) -> None:
     )
 
 
-def players_for(replay: Replay, names: str | None, *, greedy: bool = False) -> dict[str, Player]:
+def players_for(replay: Replay, names: str | None, spec: WorldSpec, *, greedy: bool = False) -> dict[str, Player]:
     """By agent: those named for each team, else those of the replay. Raises ConfigError where somebody cannot be found."""
-    with_world = world_of(replay)
-    spec = with_world.spec
-    with_world.close()
     if names is not None:
         named = [find_player(as_player(name.strip()), spec, greedy=greedy) for name in names.split(",")]
         return by_agent(spec, named * len(spec.teams) if len(named) == 1 else named)

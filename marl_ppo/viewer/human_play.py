@@ -43,8 +43,10 @@ class HumanPlay:
         *,
         rate: float | None = None,
         finish: Finish = lambda whole: (),
+        begun: bool = False,
     ) -> None:
-        """`rate` in steps per second, that of the controls if not given."""
+        """`rate` in steps per second, that of the controls if not given; `begun` if the first match stands somewhere in its
+        middle already, from where the person plays on."""
         self.play, self.agent, self.controls = play, agent, controls
         self.rate = rate or controls.rate
         self.phase: Phase = "ready"
@@ -70,7 +72,7 @@ class HumanPlay:
         self._tapped: set[str] = set()
         self._pressed: list[str] = []
         self._countdown, self._fraction, self._stepped = COUNTDOWN_S, 1.0, False
-        self._begin()
+        self._begin(begun)
 
     @property
     def on_turn(self) -> bool:
@@ -182,8 +184,9 @@ class HumanPlay:
             self.finished = True
             self.told = tuple(self._finish(False))
 
-    def _begin(self) -> None:
-        self.play.start()
+    def _begin(self, begun: bool = False) -> None:
+        if not begun:
+            self.play.start()
         self._hud.start()
         self._before = self._now = self.play.world.scene_for(0, self.agent)
         self._countdown, self._fraction, self._stepped = COUNTDOWN_S, 1.0, False

@@ -11,7 +11,9 @@ from marl_ppo.envs.world import Array
 from marl_ppo.play.branching import origin_of, play_on
 from marl_ppo.play.seating import by_agent
 from marl_ppo.replays.files import read_replay, write_replay
+from marl_ppo.replays.recorder import Recorder
 from marl_ppo.replays.replay import Keyframes, Replay
+from marl_ppo.replays.simulation import world_of
 from marl_ppo.replays.verify import verify
 
 
@@ -91,9 +93,10 @@ def test_numbers_that_are_none_are_not_near(replay: Replay) -> None:
 
 
 def test_a_branch_holds_its_prefix_names_its_origin_and_verifies(replay: Replay, tmp_path: Path) -> None:
-    world, _, _ = matches.recordings("soccer")
+    world = world_of(replay)
+    recorder = Recorder(world)
     lineup = by_agent(world.spec, matches.lineup_for(world, ("scripted:easy", "scripted:medium")))
-    play, recorder = play_on(replay, lineup, 50)
+    play = play_on(replay, world, lineup, 50, [recorder])
     while not play.world.outputs.ended[0]:
         play.decide()
         play.advance()

@@ -14,8 +14,9 @@ import pygame
 import pytest
 
 from marl_ppo.cli.main import main
-from marl_ppo.replays.files import read_replay
+from marl_ppo.replays.files import find_replay, read_replay
 from marl_ppo.replays.simulation import Simulation
+from marl_ppo.replays.verify import verify
 
 TINY = """
 world = "tag"
@@ -99,6 +100,19 @@ def test_a_person_wins_at_tag_and_stands_in_the_league(
     assert "50%" in row
     assert row.split()[-1] == "2"
     assert "±" in row
+
+
+def test_a_person_plays_on_from_a_recorded_moment(hands: None, workspace: Path) -> None:
+    """The first ten steps are the recorded ones; what is saved says where it comes from."""
+    said = play("--replay tag --at 10 --seat prey --against random --rate 20", [(4.0, ["key", "q"])])
+    origin = read_replay(find_replay("tag"))
+    branch = read_replay(workspace / said.split()[-1])
+
+    assert branch.origin is not None
+    assert (branch.origin.id, branch.origin.step) == (origin.id, 10)
+    assert (branch.chain[:11] == origin.chain[:11]).all()
+    assert branch.players["agent_0"] == "person"
+    assert verify(branch).kind == "exact"
 
 
 def test_keys_move_a_body_in_soccer_as_told(hands: None, workspace: Path) -> None:
