@@ -1,6 +1,7 @@
 """`marl-ppo watch [PLAYER | FILE.replay ...] [name=value ...]`: a window, or a gif where there is no screen."""
 
 import math
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from marl_ppo.leagues.folders import as_player, league_ratings, newest_player
 from marl_ppo.play.play import Play
 from marl_ppo.play.seating import Player, by_agent, playable_teams, seat_players
 from marl_ppo.replays.files import SUFFIX, find_replay, read_replay
-from marl_ppo.training.checkpoint import read_meta
-from marl_ppo.training.players import find_player, find_trained, is_untrained
+from marl_ppo.training.checkpoint import list_checkpoints, read_meta
+from marl_ppo.training.players import RUNS, find_player, find_trained, is_untrained
 from marl_ppo.viewer.feed import Timeline
 from marl_ppo.viewer.live import LiveTimeline, Meeting, live_matches
 from marl_ppo.viewer.replayed import ReplayTimeline
@@ -25,6 +26,7 @@ from marl_ppo.viewer.watch import watch
 
 FIRST_SHOWN = "soccer-hard"
 """the bundled bot to look at where nothing has been trained yet"""
+_POLL_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ def _live(word: str | None, settings: Mapping[str, str | int | float | bool], co
     if word is None and command.world is None and (nothing := _nothing_trained()):
         word = FIRST_SHOWN
         print(f"{nothing} Until then, this is the bot {word!r}, which comes with marl_ppo.")
+    if command.follow and word is not None:
+        _wait_for_a_checkpoint(word)
     world, name = world_of(word, command.world, dict(settings), episodes=1)
     if "scene" not in world.spec.capabilities:
         world.close()
@@ -154,6 +158,16 @@ class _Stage:
         if self._shown is not None and self._shown.parent.name == "checkpoints":
             notes.append(f"update: {read_meta(self._shown)['counters'].get('update', self._shown.name)}")
         return replace(meeting, title=f"{self._spec.id}: {' – '.join(names)}", notes=notes)
+
+
+def _wait_for_a_checkpoint(name: str) -> None:
+    """Return once the run `name`, if it is one, has something to watch."""
+    run = next((folder for folder in (Path(name), RUNS / name) if (folder / "config.toml").is_file()), None)
+    if run is None or (run / "meta.json").is_file() or list_checkpoints(run / "checkpoints"):
+        return
+    print(f"Waiting for the first checkpoint of {run} (train saves one each --checkpoint-minutes). Ctrl-C stops.", flush=True)
+    while not list_checkpoints(run / "checkpoints"):
+        time.sleep(_POLL_S)
 
 
 def _nothing_trained() -> str:

@@ -108,6 +108,8 @@ def find_trained(name: str) -> Path:
         if (path / PLAYERS).is_dir():
             first = next(iter(_players_in(path / PLAYERS)), "NAME")
             raise UnknownNameError(f"{path} is a league; name one of its players, such as {name}:{first}.")
+        if (path / "config.toml").is_file():
+            raise UnknownNameError(f"The run {path} has only just begun; wait for its first checkpoint.")
     runs = [path.name for path in RUNS.iterdir() if path.is_dir()] if RUNS.is_dir() else []
     bots = f" Bots: {', '.join(known_bots())}." if known_bots() else ""
     raise UnknownNameError.near(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from marl_ppo.cli.main import main
-from marl_ppo.leagues.folders import newest_player
+from marl_ppo.leagues.folders import league_ratings, newest_player
 from marl_ppo.leagues.league import LOCK
 from marl_ppo.leagues.standings import read_standings
 from marl_ppo.leagues.store import Store
@@ -392,6 +392,16 @@ def test_a_leagues_players_can_be_measured_matched_and_watched(marl_ppo: Any, he
     assert numbers(of_league) == numbers(newest)
     assert met.lines[0].startswith("kuhn: tiny:main-0, tiny:main-2; 8 episodes")
     assert marl_ppo("watch", "tiny:main-0", "--against", "tiny", "--seconds", "0.1", "--out", str(here / "a.gif")).code == 0
+
+
+def test_ratings_of_a_league_are_told_by_the_names_its_players_are_watched_under(here: Path) -> None:
+    """As the standings have them; of a player that is in no league there are none."""
+    rows = {row.player.name: row.rating for row in _standings(here / "runs/tiny").rows}
+    rating = rows["main-1"]
+
+    assert league_ratings("tiny:main-1")["tiny:main-1"] == f"rated {rating.mu:.1f} ± {1.96 * rating.sigma:.1f}"
+    assert league_ratings("runs/tiny:main-0") == league_ratings("tiny:main-1")
+    assert league_ratings("soccer-hard") == league_ratings("scripted:easy") == {}
 
 
 def test_what_was_trained_last_is_played_where_nobody_is_named(marl_ppo: Any, copied: Path, small: tuple[str, ...]) -> None:

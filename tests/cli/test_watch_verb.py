@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from marl_ppo.cli import watch
+from marl_ppo.envs.scene import Picture
 from marl_ppo.viewer.show import Show
 
 
@@ -83,6 +85,14 @@ def test_recorded_matches_are_shown_side_by_side(marl_ppo: Any, tmp_path: Path, 
     assert [playback.next_match() for playback in shows[1].playbacks] == [True] + 8 * [False]
 
 
+def test_envs_that_draw_themselves_are_watched_as_pictures(marl_ppo: Any, trained: Path, shows: list[Show]) -> None:
+    said = marl_ppo("watch", "random", "--world", "pettingzoo:mpe2.simple_spread_v3")
+    (drawn,) = shows[0].playbacks[0].match.moment(0).scene.primitives
+
+    assert said.code == 0
+    assert isinstance(drawn, Picture)
+
+
 def test_a_grid_shows_other_matches_of_the_same_players(marl_ppo: Any, trained: Path, shows: list[Show]) -> None:
     marl_ppo("watch", "duel", "--grid", "3")
     scenes = {str(playback.match.moment(0).scene) for playback in shows[0].playbacks}
@@ -115,11 +125,20 @@ def test_a_training_is_followed_from_match_to_match(
     assert updates == ["update: 2", "update: 7", "update: 7"]
 
 
-def test_an_env_of_somebody_else_draws_itself(marl_ppo: Any, tmp_path: Path) -> None:
-    said = marl_ppo("watch", "random", "--world", "pettingzoo:mpe2.simple_spread_v3", "--out", "env.gif", "--seconds", "0.5")
+def test_a_training_that_has_just_begun_is_waited_for(
+    marl_ppo: Any, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shows: list[Show]
+) -> None:
+    """Without --follow it is said that there is nothing to watch yet."""
+    shutil.copytree("runs/duel", tmp_path / "runs/duel", ignore=shutil.ignore_patterns("checkpoints"))
+    saved = Path("runs/duel/checkpoints").resolve()
+    monkeypatch.chdir(tmp_path)
+    refused = marl_ppo("watch", "duel")
+    threading.Timer(0.7, shutil.copytree, [saved, tmp_path / "runs/duel/checkpoints"]).start()
+    said = marl_ppo("watch", "duel", "--follow")
 
-    assert said.code == 0
-    assert Path("env.gif").read_bytes().startswith(b"GIF89a")
+    assert (refused.code, "The run runs/duel has only just begun" in refused.err) == (2, True)
+    assert said.out.startswith("Waiting for the first checkpoint of runs/duel")
+    assert len(shows) == 1
 
 
 @pytest.mark.parametrize(

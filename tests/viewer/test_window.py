@@ -201,7 +201,7 @@ def test_a_person_pauses_steps_jumps_and_looks_closer(screen: str) -> None:
     person = Person(
         show,
         (640, 480),
-        *("key space", "key Home", "key Right", "key shift+Right", "key Left", "key bracketright", "key Tab p v"),
+        *("key space", "key Home", "key Right", "key shift+Right", "key Left", "key bracketright", "key Tab p v plus"),
     )
     person.watch()
 
@@ -213,6 +213,7 @@ def test_a_person_pauses_steps_jumps_and_looks_closer(screen: str) -> None:
         "0 [None] [] [30.0]",
         "0 ['agent'] ['probabilities', 'values'] [30.0]",
     ]
+    assert show.speed == 2.0
 
 
 def test_a_person_drags_the_bar_and_clicks_on_a_body(screen: str) -> None:
