@@ -47,7 +47,9 @@ def test_who_is_not_named_is_a_bot_of_the_world_or_a_script(
         ("play kuhn --rated ann", "--rated needs a league: name it with --league"),
         ("play kuhn --league tiny", "--league needs your name in it: --rated NAME"),
         ("play kuhn --rated ann --league tiny", "No league is called 'tiny'."),
-        ("play pettingzoo:mpe2.simple_spread_v3", "cannot be played by hand: it has no scene, so there is nothing to see"),
+        ("play pettingzoo:mpe2.simple_spread_v3 render_mode=ansi", "cannot be played by hand: it has no scene"),
+        ("play pettingzoo:mpe2.simple_spread_v3 continuous_actions=True", "by hand: the world does not tell what keys mean"),
+        ("play pettingzoo:mpe2.simple_spread_v3", "there is no screen to open a window on"),
         ("play soccer", "there is no screen to open a window on, and nobody can play without one"),
     ],
 )
