@@ -11,8 +11,8 @@ import tyro
 from marl_ppo.agents.person import Person
 from marl_ppo.cli.arguments import Settings, parse_flags, split_words
 from marl_ppo.cli.play_finish import Finisher
+from marl_ppo.cli.recording import drawable
 from marl_ppo.envs.controls import Controls, default_controls
-from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, World, WorldSpec
 from marl_ppo.errors import CapabilityError, ConfigError, UnknownNameError
@@ -121,7 +121,7 @@ def _world_of(words: list[str], settings: Settings, league: PersonalLeague | Non
     if len(words) > 1 or (not words and league is None):
         raise ConfigError(f"name one world, such as `marl-ppo play soccer`; got {words or 'none'}")
     if league is None:
-        return make_world(words[0], num_envs=1, **settings)
+        return drawable(words[0], settings)
     world, config = league.world
     wanted: dict[str, Any] = {**config, **settings}
     if (words and words[0] != world) or wanted != config:
@@ -129,7 +129,7 @@ def _world_of(words: list[str], settings: Settings, league: PersonalLeague | Non
             f"the league {league.folder.name} plays {world} {config}, and a rated match is played by the same rules; got "
             f"{' '.join(words)} {dict(settings)}"
         )
-    return make_world(world, num_envs=1, **config)
+    return drawable(world, config)
 
 
 def _agent_of(spec: WorldSpec, seat: str | None) -> str:

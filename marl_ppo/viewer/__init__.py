@@ -4,6 +4,7 @@ palette, layout → shapes, lettering → board, panel → renderer   how a scen
 feed ← live, replayed                                           a match as a timeline of moments
 interpolate → playback → show                                   which moments are in view, and what keys do
 bar, overlays → screen → watch → window, gif                    a show on the screen, under the mouse, in a file
+keyboard, human_play → person → play_window              how a person plays
 """
 
 import os

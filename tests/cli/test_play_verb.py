@@ -49,7 +49,9 @@ def test_who_is_not_named_is_a_bot_of_the_world_or_a_script(
         ("play kuhn --rated ann --league tiny", "No league is called 'tiny'."),
         ("play soccer --replay soccer", "a match that is played on keeps its world, settings and seed"),
         ("play --replay soccer --at 9999", "a branch may begin at moments 0 to"),
-        ("play pettingzoo:mpe2.simple_spread_v3", "cannot be played by hand: it has no scene, so there is nothing to see"),
+        ("play pettingzoo:mpe2.simple_spread_v3 render_mode=ansi", "cannot be played by hand: it has no scene"),
+        ("play pettingzoo:mpe2.simple_spread_v3 continuous_actions=True", "by hand: the world does not tell what keys mean"),
+        ("play pettingzoo:mpe2.simple_spread_v3", "there is no screen to open a window on"),
         ("play soccer", "there is no screen to open a window on, and nobody can play without one"),
     ],
 )

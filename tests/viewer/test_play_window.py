@@ -14,6 +14,7 @@ import pygame
 import pytest
 
 from marl_ppo.cli.main import main
+from marl_ppo.envs.scene import Disc
 from marl_ppo.replays.files import find_replay, read_replay
 from marl_ppo.replays.simulation import Simulation
 from marl_ppo.replays.verify import verify
@@ -54,7 +55,11 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def play(arguments: str, deeds: Sequence[Hand]) -> str:
-    """`marl-ppo play` with hands at the keyboard from the moment that the window is there; returns what it printed."""
+    """`marl-ppo play` with hands at the keyboard from the moment that the window is there; returns what it printed.
+
+    When the match has been saved, the hands let go of all keys and quit.
+    """
+    saved = len(list(Path("replays").glob("*")))
 
     def move() -> None:
         while not pygame.display.get_init():
@@ -62,6 +67,12 @@ def play(arguments: str, deeds: Sequence[Hand]) -> str:
         for wait, words in deeds:
             time.sleep(wait)
             subprocess.run(["xdotool", *words], check=True, timeout=10)
+        while len(list(Path("replays").glob("*.replay"))) == saved:
+            time.sleep(0.05)
+        held = [word for _, words in deeds for place, word in enumerate(words) if words[place - 1] == "keydown"]
+        # The result is in view by the time that a key is up.
+        time.sleep(0.5)
+        subprocess.run(["xdotool", *(word for key in held for word in ("keyup", key)), "key", "q"], check=True, timeout=10)
 
     fingers = threading.Thread(target=move, daemon=True)
     rescue = threading.Timer(60.0, pygame.event.post, [pygame.event.Event(pygame.QUIT)])
@@ -84,8 +95,8 @@ def test_a_person_wins_at_tag_and_stands_in_the_league(
     (workspace / "leagues/tiny.toml").write_text(TINY)
     main(["league", "run", "tiny", "--name", "tiny"])
     command = "tag --seat prey --seed 4 --rate 20 --league tiny --rated ann --against random"
-    ran = play(command, [(0.5, ["keydown", "Up"]), (3.5, ["keyup", "Up"]), (0.3, ["key", "q"])])
-    stood = play(command, [(4.2, ["key", "q"])])
+    ran = play(command, [(0.5, ["keydown", "Up"])])
+    stood = play(command, [])
     capsys.readouterr()
     main(["league", "standings", "tiny"])
     row = next(line for line in capsys.readouterr().out.splitlines() if "ann (person)" in line)
@@ -104,7 +115,7 @@ def test_a_person_wins_at_tag_and_stands_in_the_league(
 
 def test_a_person_plays_on_from_a_recorded_moment(hands: None, workspace: Path) -> None:
     """The first ten steps are the recorded ones; what is saved says where it comes from."""
-    said = play("--replay tag --at 10 --seat prey --against random --rate 20", [(4.0, ["key", "q"])])
+    said = play("--replay tag --at 10 --seat prey --against random --rate 20", [])
     origin = read_replay(find_replay("tag"))
     branch = read_replay(workspace / said.split()[-1])
 
@@ -116,21 +127,19 @@ def test_a_person_plays_on_from_a_recorded_moment(hands: None, workspace: Path) 
 
 
 def test_keys_move_a_body_in_soccer_as_told(hands: None, workspace: Path) -> None:
-    """Left and down, then quit: a match that is left is not saved."""
-    said = play(
-        "soccer max_steps=15 --seat orange_0 --against random --with random",
-        [(0.3, ["keydown", "Left", "keydown", "Down"]), (4.2, ["keyup", "Left", "keyup", "Down"]), (0.2, ["key", "q"])],
-    )
-    (path,) = (line.split()[-1] for line in said.splitlines() if "saved as" in line)
-    replay = read_replay(workspace / path)
+    """Orange runs left and down in the picture: ahead and left in its own frame, which is move 2."""
+    held = ["keydown", "Left", "keydown", "Down"]
+    said = play("soccer max_steps=15 --seat orange_0 --against random --with random --seed 1", [(0.3, held)])
+    replay = read_replay(workspace / said.split()[-1])
     with Simulation(replay) as simulation:
         ways = []
-        for step in (0, 8):
+        for step in (0, 15):
             simulation.seek(step)
             body = next(p for p in simulation.scene().primitives if p.key == "orange_0")
+            assert isinstance(body, Disc)
             ways.append((body.x, body.y))
 
-    assert replay.steps == 15
+    assert replay.actions[0][:, 2].tolist() == [2] * 15
     assert ways[1][0] < ways[0][0] - 0.2
     assert ways[1][1] < ways[0][1] - 0.2
 
@@ -138,7 +147,7 @@ def test_keys_move_a_body_in_soccer_as_told(hands: None, workspace: Path) -> Non
 def test_connect_four_is_won_with_the_mouse(hands: None, workspace: Path) -> None:
     """Four clicks on one column, which a random player does not block on this seed; the window is in the corner."""
     click = ["mousemove", "300", "250", "click", "1"]
-    said = play("connect_four --against random --rate 20 --seed 1", [(0.6, click)] * 4 + [(0.6, ["key", "q"])])
+    said = play("connect_four --against random --rate 20 --seed 1", [(0.6, click)] * 4)
     replay = read_replay(workspace / said.split()[-1])
     own = replay.actions[0][::2, 0]
 

@@ -110,7 +110,7 @@ class ConnectFour(World):
 
         return Choosing(
             choices=tuple(Choice(key=str(c + 1), name=f"column {c + 1}", action=c) for c in range(COLUMNS)),
-            legend=((f"1 … {COLUMNS}", "drop into that column"), ("← → enter", "choose a column"), ("click", "on a column")),
+            legend=((f"1 … {COLUMNS}", "drop there"), ("← → enter", "drop"), ("click", "drop")),
             at=column_at,
             place=lambda column: (column + 0.5, ROWS - 0.1),
         )
