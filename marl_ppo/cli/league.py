@@ -1,4 +1,4 @@
-"""`marl-ppo league run | standings | payoff | exploitability | add`: populations trained by self-play."""
+"""`marl-ppo league run | standings | payoff | exploitability | page | add`: populations trained by self-play."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ _USAGE = """usage: marl-ppo league run RECIPE [--name NAME] [--minutes M] [--see
        marl-ppo league standings [LEAGUE] [--levels 3] [--save-as NAME]
        marl-ppo league payoff [LEAGUE] [PLAYER] [--png FILE]
        marl-ppo league exploitability [LEAGUE] [PLAYER] [--steps N]
+       marl-ppo league page [LEAGUE] [--out DIR]
        marl-ppo league add LEAGUE BOT [--name NAME]
 
 RECIPE is a file, or the name of one in leagues/: {recipes}.
@@ -71,6 +72,14 @@ class ExploitabilityFlags:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageFlags:
+    """Write a league as a site that needs no server: standings, pay-offs, ratings, events, and its replays."""
+
+    out: Path | None = None
+    """folder to write; the league's own page/ if not given"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddFlags:
     """Enter a bot into a league."""
 
@@ -86,7 +95,14 @@ def main(arguments: list[str]) -> None:
         print(_USAGE.format(recipes=", ".join(known_recipes())))
         return
     verb, *rest = arguments
-    verbs = {"run": _run, "standings": _standings, "payoff": _payoff, "exploitability": _exploitability, "add": _add}
+    verbs = {
+        "run": _run,
+        "standings": _standings,
+        "payoff": _payoff,
+        "exploitability": _exploitability,
+        "page": _page,
+        "add": _add,
+    }
     if verb not in verbs:
         raise UnknownNameError.near("league command", verb, list(verbs), otherwise=f"There are {', '.join(verbs)}.")
     verbs[verb](rest)
@@ -153,6 +169,20 @@ def _exploitability(arguments: list[str]) -> None:
     from marl_ppo.cli.exploitability import show
 
     show(find_league(words[0] if words else None), words[1:], flags)
+
+
+def _page(arguments: list[str]) -> None:
+    words, _, rest = split_words(arguments)
+    flags = parse_flags(PageFlags, rest, "marl-ppo league page [LEAGUE]")
+    league = find_league(_one(words))
+    if flags.out is not None and flags.out.exists() and not flags.out.is_dir():
+        raise ConfigError(f"--out names a folder, and {flags.out} is a file")
+    from marl_ppo.viewer.web.league import write_league
+
+    console = Console(soft_wrap=True)
+    with console.status("reading") as status:
+        index = write_league(league, flags.out, progress=lambda file: status.update(f"playing {file.name}"))
+    console.print(f"Wrote {index}; open it in any browser.", highlight=False, markup=False)
 
 
 def _add(arguments: list[str]) -> None:

@@ -13,7 +13,7 @@ from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.evaluation.statistics import Interval
 from marl_ppo.leagues.pictures import draw_partners, draw_payoff, draw_rating_history
 from marl_ppo.leagues.ratings import Rating
-from marl_ppo.leagues.standings import Row, Standings, members_by_level
+from marl_ppo.leagues.standings import Row, Standings, members_by_level, told_forgetting, told_lately
 from marl_ppo.leagues.store import Store
 from marl_ppo.training.bots import check_bot_name, save_bot
 
@@ -58,13 +58,10 @@ def show_standings(standings: Standings, console: Console, *, most: int | None =
     if most is None:
         for cycle in standings.cycles[:3]:
             console.print(f"  {cycle}", highlight=False)
-        for learner, lost in standings.forgetting.items():
-            sure = f", surely {lost.sure:.2f} against {lost.against}" if lost.against else ", none of it sure"
-            console.print(f"Forgetting of {learner} against its past: {lost.mean:.2f} on average{sure}", highlight=False)
-    for learner, now in standings.lately.items():
-        worst = f", least {now.worst:.0%} against {now.against}" if now.against else ""
-        players = f"{now.players} player{'s' if now.players > 1 else ''}"
-        console.print(f"{learner} in training: wins {now.win_rate:.0%} against {players}{worst}", highlight=False)
+        for line in told_forgetting(standings):
+            console.print(line, highlight=False)
+    for line in told_lately(standings):
+        console.print(line, highlight=False)
     if standings.champion:
         console.print(f"Champion: {standings.champion}, after {standings.promotions} promotions", highlight=False)
 

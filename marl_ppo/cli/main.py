@@ -13,7 +13,7 @@ VERBS = {
     "watch": "watch a player in a window, or as a gif",
     "play": "play a match with your own hands, with and against bots",
     "league": "train a population by self-play; standings, payoffs, exploitability",
-    "replay": "check recorded matches, or play on from a moment of one",
+    "replay": "check and export recorded matches, or play on from a moment of one",
     "run": "list, compare and plot runs",
     "export": "write a player to ONNX files, for programs without marl_ppo or torch",
     "doctor": "look for what is wrong with this installation",

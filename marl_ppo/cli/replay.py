@@ -1,4 +1,4 @@
-"""`marl-ppo replay info | verify | branch`: recorded matches as files."""
+"""`marl-ppo replay info | verify | branch | export`: recorded matches as files."""
 
 import importlib
 
@@ -8,6 +8,7 @@ VERBS = {
     "info": "FILE...                 what is in it",
     "verify": "FILE...                 play it again, and tell whether it is what it says",
     "branch": "FILE --at STEP          play on from a moment, with other players",
+    "export": "FILE --html|--gif|--mp4 for people who have nothing installed",
 }
 
 _USAGE = """usage: marl-ppo replay VERB FILE... [flags]   (marl-ppo replay VERB --help tells its flags)

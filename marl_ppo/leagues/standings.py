@@ -341,3 +341,22 @@ def _lately(store: Store, trusted_games: int) -> dict[str, Lately]:
 def told(event: EventRow) -> str:
     """An event as one line."""
     return f"{event.player} {event.text}" if event.kind in ("reset", "promoted") else f"{event.player}: {event.text}"
+
+
+def told_forgetting(standings: Standings) -> list[str]:
+    """A line for each learner that was kept twice or more."""
+    lines = []
+    for learner, lost in standings.forgetting.items():
+        sure = f", surely {lost.sure:.2f} against {lost.against}" if lost.against else ", none of it sure"
+        lines.append(f"Forgetting of {learner} against its past: {lost.mean:.2f} on average{sure}")
+    return lines
+
+
+def told_lately(standings: Standings) -> list[str]:
+    """A line for each learner that met somebody but itself."""
+    lines = []
+    for learner, now in standings.lately.items():
+        worst = f", least {now.worst:.0%} against {now.against}" if now.against else ""
+        players = f"{now.players} player{'s' if now.players > 1 else ''}"
+        lines.append(f"{learner} in training: wins {now.win_rate:.0%} against {players}{worst}")
+    return lines

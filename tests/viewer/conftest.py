@@ -1,4 +1,4 @@
-"""A screen for the tests that open a real window: a virtual X server of their own."""
+"""A screen for the tests that open a real window, a virtual X server of their own; and a browser for those of pages."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from browser import Browser
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,13 @@ def screen(x_display: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def headless(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A Chromium that nobody looks at."""
+    opened = Browser(tmp_path_factory.mktemp("profile"))
+    try:
+        yield opened
+    finally:
+        opened.close()
