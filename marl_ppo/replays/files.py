@@ -12,7 +12,7 @@ Docs: docs/replays.md tells what each field means.
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -32,6 +32,8 @@ MATCH = "match.json"
 LONGEST = 1_000_000
 """steps of a match"""
 MOST_AGENTS = 1_000
+LONGEST_TEXT = 500
+"""letters: names are shown, in errors too"""
 _ARRAYS = ("actions", "chain", "keyframes", "frames", "thoughts")
 """fields of a Replay that are no part of match.json"""
 _THOUGHTS = tuple(field.name for field in fields(Thoughts))
@@ -150,10 +152,25 @@ def _checked(told: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(told["teams"], list) or not all(isinstance(team, str) for team in told["teams"]):
         raise ValueError("teams is no list of names")
     told["teams"] = tuple(told["teams"])
+    if long := next((text[:40] for text in _texts(told) if len(text) > LONGEST_TEXT), None):
+        raise ValueError(f"it has a text of more than {LONGEST_TEXT} letters, {long!r}...")
     for name, kind in kinds.items():
         if name not in ("events", "origin", "outcome", "returns", "teams") and not _fits(told[name], kind):
             raise ValueError(f"{name} is {str(told[name])[:80]!r}")
     return told
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text inside, keys as well."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def _fits(value: Any, kind: Any) -> bool:
