@@ -90,7 +90,8 @@ def test_the_wheel_holds_one_package_and_every_module_of_it(wheel: zipfile.ZipFi
     inside = set(wheel.namelist())
     tops = {name.split("/")[0] for name in inside}
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "marl_ppo").rglob("*.py")}
-    data = {str(path.relative_to(ROOT)) for kind in ("*.toml", "*.md", "py.typed") for path in (ROOT / "marl_ppo").rglob(kind)}
+    kinds = ("*.toml", "*.md", "*.html", "*.css", "*.js", "py.typed")
+    data = {str(path.relative_to(ROOT)) for kind in kinds for path in (ROOT / "marl_ppo").rglob(kind)}
 
     assert {top for top in tops if not top.endswith(".dist-info")} == {"marl_ppo"}
     assert modules | data <= inside

@@ -252,6 +252,16 @@ def test_payoff_shows_a_table_and_draws_it(marl_ppo: Any, copied: Path, folder: 
     assert (folder / "drawn/table.png").read_bytes().startswith(PNG)
 
 
+def test_page_writes_a_site_with_a_page_for_each_replay(marl_ppo: Any, copied: Path, folder: Path) -> None:
+    (copied / "replays").mkdir(exist_ok=True)
+    shutil.copy(Path(__file__).parents[2] / "replays/kuhn.replay", copied / "replays/turn-00001-upset.replay")
+    said = marl_ppo("league", "page", "tiny", "--out", "site")
+
+    assert said.lines == ["Wrote site/index.html; open it in any browser."]
+    assert "turn-00001-upset.html" in {path.name for path in (folder / "site/replays").iterdir()}
+    assert marl_ppo("league", "page").lines == [f"Wrote {copied.relative_to(folder)}/page/index.html; open it in any browser."]
+
+
 @pytest.mark.usefixtures("here")
 def test_payoff_of_one_player_has_games_and_wilson_intervals(marl_ppo: Any, played: Path) -> None:
     said = marl_ppo("league", "payoff", "tiny", "main-0")

@@ -1,9 +1,12 @@
 """`marl-ppo replay`, and what records: in a folder of its own, as a user would."""
 
 import itertools
+import sys
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
+from PIL import Image
 
 from marl_ppo.cli.main import main
 from marl_ppo.leagues.league import League
@@ -147,3 +150,53 @@ def test_a_league_records_promotions_upsets_and_now_and_then_a_turn() -> None:
     assert turns == ["turn-00003-turn.replay", "turn-00006-turn.replay"]
     assert all(sum(kind in file.name for file in files) <= 2 for kind in ("upset", "promotion"))
     assert [verify(read_replay(file)).kind for file in files] == ["exact"] * len(files)
+
+
+def test_a_replay_is_exported_as_a_page_a_gif_and_a_video(capsys: pytest.CaptureFixture[str]) -> None:
+    """Half a second of pause, and 20 steps at 80 a second, 20 or 30 frames a second."""
+    main(["replay", "export", "tag"])
+    main(["replay", "export", "tag", "--gif", "--mp4", "--start", "5", "--speed", "10", "--size", "96", "65"])
+    told = capsys.readouterr().out.splitlines()
+
+    assert [line.split()[1] for line in told] == ["tag.html", "tag.gif", "tag.mp4"]
+    assert Path("tag.html").read_text().startswith("<!doctype html>")
+    with Image.open("tag.gif") as gif:
+        assert (gif.size, gif.n_frames > 3) == ((96, 65), True)
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs("tag.mp4")
+    assert 24 <= frames <= 40
+    assert seconds == pytest.approx(frames / 30, abs=0.1)
+
+
+def test_the_name_of_a_file_tells_what_is_exported() -> None:
+    main(["replay", "export", "kuhn", "--out", "pages/poker.html"])
+
+    assert Path("pages/poker.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "name the replay: marl-ppo replay export FILE --html"),
+        ("kuhn --out poker.txt", "a match is exported as .html, .gif or .mp4, got 'poker.txt'"),
+        ("kuhn --mp4 --out poker.gif", "--out poker.gif is one file, and --mp4 asks for .mp4"),
+        ("kuhn --stop 99", "the steps to export must be within 0 … 2, got 0 … 99"),
+        ("kuhn --gif --start -1", "the steps to export must be within 0 … 2, got -1 … 2"),
+        ("kuhn --speed 0", "speed must be positive and finite, got 0.0"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["replay", "export", *arguments.split()])
+
+    assert message in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+
+
+def test_without_the_extra_a_video_is_refused_before_the_match_is_played(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(SystemExit):
+        main(["replay", "export", "kuhn", "--mp4"])
+
+    assert "pip install 'marl_ppo[video]'" in capsys.readouterr().err

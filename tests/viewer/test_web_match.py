@@ -300,7 +300,7 @@ def test_thoughts_are_shown_where_they_are_known(browser: Browser, soccer: Filme
 
     assert re.match(rf"{best}: (\d+) %", said)
     assert int(said.split()[1]) == pytest.approx(100 * thought.probabilities.max(), abs=1)
-    assert browser.run("viewer.match.thought('blue_0', 'value', 300)[0]") == pytest.approx(thought.value, abs=2e-3)
+    assert browser.run("viewer.match.thought('blue_0', 'value', 300)[0]") == pytest.approx(thought.value, abs=1e-2)
     assert len(np.unique(browser.pixels("#curve").reshape(-1, 3), axis=0)) > 3, "lines on a ground"
     assert (browser.pixels("#board") != plain).any(), "marks where they want to go"
 
@@ -369,6 +369,7 @@ def test_what_a_page_asks_for_all_the_same_is_refused_and_seen(browser: Browser,
 NASTY = (
     "</script><script>window.pwned = 1</script>",
     "<img src=x onerror='window.pwned = 1'>",
+    "</title><script>window.pwned = 1</script>",
     '"><svg onload=window.pwned=1>',
     "{{data}} {{script}} <!--",
     "__proto__",
@@ -425,7 +426,7 @@ def test_a_thousand_steps_of_soccer_with_everybodys_thoughts_are_at_most_300_kb(
 
     assert match.last == 1000
     assert bare <= 200_000
-    assert full <= (300_000 if team_size == 2 else 400_000)
+    assert full <= 300_000
 
 
 def test_equal_matches_give_equal_files(soccer: Filmed, soccer_page: Path, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ FINENESS = 16384
 """a tenth of a pixel on a board of 1600"""
 LONGEST = 50_000
 """moments of a page, which a browser holds in memory"""
-_VALUES = 4096  # expected returns that can be told apart
+_VALUES = 1024  # expected returns that can be told apart
 _FARTHEST = 1 << 21  # units, some hundred sides of the scene; farther out is as far out
 
 Column = int | list[int]
@@ -85,6 +85,7 @@ def columns_of(timeline: Timeline, *, start: int = 0, stop: int | None = None) -
     scenes = _Scenes(unit)
     for step, moment in enumerate(moments):
         scenes.add(step, moment.scene)
+    scenes.sort()
     word = scenes.words.place
     lines = max(len(moment.hud) for moment in moments)
     return {
@@ -152,6 +153,17 @@ class _Scenes:
         for agent in scene.sight.keys() | self.sights.keys():
             seen = self._tracks(step, scene.sight.get(agent, ()), agent)
             self.sights.setdefault(agent, _Order()).add(step, seen)
+
+    def sort(self) -> None:
+        """Number the tracks by their keys read backwards. What ends alike often moves alike, as a player and its nose, and
+        what is alike and near takes little room once it is packed: a quarter less of soccer."""
+        by_key = sorted((key[1][::-1], number) for key, number in self._numbers.places.items())
+        order = [number for _, number in by_key]
+        new = {number: place for place, number in enumerate(order)}
+        self.tracks = [self.tracks[number] for number in order]
+        self.bodies = {key: new[number] for key, number in self.bodies.items()}
+        for one in (self.order, *self.sights.values()):
+            one.splices = [[*splice[:3], *(new[number] for number in splice[3:])] for splice in one.splices]
 
     def _tracks(self, step: int, primitives: Iterable[Primitive], sight_of: str) -> list[int]:
         met: dict[tuple[type, str], int] = {}
@@ -244,7 +256,7 @@ def _series(thoughts: Sequence[Thought | None], unit: float) -> dict[str, Any]:
     found: dict[str, Any] = {}
     kinds: tuple[tuple[str, Callable[[Thought], Any], float], ...] = (
         ("value", lambda thought: thought.value, 0.0),
-        ("probabilities", lambda thought: thought.probabilities, 0.005),
+        ("probabilities", lambda thought: thought.probabilities, 0.01),
         ("subgoal", lambda thought: thought.subgoal, unit),
     )
     for name, told, step_size in kinds:
