@@ -6,6 +6,7 @@ numbers  good zip, arrays of the right form, with other numbers in them
 match    good zip, good arrays, and a match.json in which something is not what it should be
 """
 
+import copy
 import io
 import json
 import struct
@@ -161,6 +162,6 @@ def _wound(value: Any, generator: np.random.Generator) -> None:
     elif generator.random() < 0.1 and isinstance(value, dict):
         del value[key]
     elif generator.random() < 0.1 and isinstance(value, dict):
-        value["more"] = ODD[generator.integers(0, len(ODD))]
+        value["more"] = copy.deepcopy(ODD[generator.integers(0, len(ODD))])
     else:
-        value[key] = ODD[generator.integers(0, len(ODD))]
+        value[key] = copy.deepcopy(ODD[generator.integers(0, len(ODD))])
