@@ -148,7 +148,7 @@ class PersonView:
             if row.value:
                 gap = round(0.8 * text_px)
                 whole = self._letters.render(row.value, text_px, row.value_colour)
-                if whole.get_width() + words.get_width() + gap > width:  # below, where there is more room
+                if whole.get_width() + words.get_width() + gap > room:  # below, where there is more room
                     y += line
                     whole = self._letters.render(row.value, text_px, row.value_colour, room=width)
                 picture.blit(whole, whole.get_rect(midright=(left + width, y + line // 2)))
