@@ -8,6 +8,7 @@ batch  episodes of several copies that began at one step and ended at another
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -57,7 +58,9 @@ class _Batch:
     actions: tuple[Array, ...]
     """per group [T, C, A, ...]"""
     end: Mapping[str, Array]
-    """[C, ...]"""
+    """of all copies that ended at that step"""
+    rows: Sequence[int]
+    """[C]: those of these copies in `end`"""
     complete: bool
 
     def __getitem__(self, place: int) -> Recording:
@@ -65,7 +68,7 @@ class _Batch:
             seed=int(self.seeds[place]),
             params=dict(zip(self.names, self.params[place].tolist(), strict=True)),
             actions=tuple(taken[:, place] for taken in self.actions),
-            end={name: array[place] for name, array in self.end.items()},
+            end={name: array[self.rows[place]] for name, array in self.end.items()},
             complete=self.complete,
         )
 
@@ -128,10 +131,11 @@ class Recorder:
     def on_end(self, where: Array, outputs: Outputs) -> None:
         copies = np.flatnonzero(where & ~outputs.faulted)
         end = self._state(copies)
-        begun = self._begun[copies]
-        for row in np.unique(begun):
-            mine = np.flatnonzero(begun == row)
-            self._keep(self._batch(copies[mine], {name: array[mine] for name, array in end.items()}, complete=True))
+        together: dict[int, list[int]] = {}
+        for place, begun in enumerate(self._begun[copies].tolist()):
+            together.setdefault(begun, []).append(place)
+        for places in together.values():
+            self._keep(self._batch(copies[places], end, places, complete=True))
 
     def take(self) -> Recordings:
         """The episodes that have ended since the last call."""
@@ -141,7 +145,7 @@ class Recorder:
     def cut(self, copy: int) -> Recording:
         """An episode that is still being played, as far as it got."""
         copies = np.array([copy])
-        return self._batch(copies, self._state(copies), complete=False)[0]
+        return self._batch(copies, self._state(copies), [0], complete=False)[0]
 
     def _state(self, copies: Array) -> dict[str, Array]:
         world = self._world
@@ -155,17 +159,21 @@ class Recorder:
         self._bytes += size
         self._ended._batches.append(batch)
 
-    def _batch(self, copies: Array, end: Mapping[str, Array], *, complete: bool) -> _Batch:
+    def _batch(self, copies: Array, end: Mapping[str, Array], places: Sequence[int], *, complete: bool) -> _Batch:
         """Of copies that began together."""
         world, rows = self._world, slice(int(self._begun[copies[0]]), self._row)
+        first = int(copies[0])
+        # Most batches are of one copy, and a slice is quicker than a list of places.
+        columns: Any = slice(first, first + 1) if len(copies) == 1 else copies
         return _Batch(
             copies=copies,
             rounds=self._rounds[copies],
             seeds=world.seeds[copies],
             params=world.params[copies],
             names=tuple(world.spec.params),
-            actions=tuple(taken[rows, copies] for taken in self._taken),
+            actions=tuple(taken[rows, columns].copy() for taken in self._taken),
             end=end,
+            rows=places,
             complete=complete,
         )
 
