@@ -304,7 +304,7 @@ class World(ABC):
     def state_of(self, copies: Array) -> dict[str, Array]:
         """Of these rows those of the simulation, from which all that is told follows."""
         self.spec.require("snapshot", "state_of()")
-        return {f"{SIMULATION}{name}": array[copies] for name, array in self._arrays().items()}
+        return {f"{SIMULATION}{name}": array.take(copies, axis=0) for name, array in self._arrays().items()}
 
     def restore(self, snapshot: Mapping[str, Array]) -> None:
         """Continue from a snapshot of a world with the same spec and number of copies.

@@ -129,7 +129,9 @@ class Recorder:
         self._row += 1
 
     def on_end(self, where: Array, outputs: Outputs) -> None:
-        copies = np.flatnonzero(where & ~outputs.faulted)
+        (copies,) = (where & ~outputs.faulted).nonzero()
+        if not len(copies):
+            return
         end = self._state(copies)
         together: dict[int, list[int]] = {}
         for place, begun in enumerate(self._begun[copies].tolist()):
