@@ -66,11 +66,14 @@ def test_who_plays_one_side_only_is_measured_beside_random_play(marl_ppo: Any, s
     assert "team adversary against random" in " ".join(said.out.split())
 
 
-def test_it_is_watched_in_a_world_that_can_be_drawn(marl_ppo: Any, small: tuple[str, ...]) -> None:
+def test_it_draws_itself_or_is_watched_in_a_world_that_can_be_drawn(marl_ppo: Any, small: tuple[str, ...]) -> None:
     train(marl_ppo, small)
-    refused = marl_ppo("watch")
+    itself = marl_ppo("watch", "--seconds", "0.2", "--out", "itself.gif")
+    refused = marl_ppo("watch", "render_mode=ansi")
     shown = marl_ppo("watch", str(RUN), "--world", "spread", "--seconds", "0.2")
 
+    assert itself.code == 0
+    assert Path("itself.gif").is_file()
     assert refused.code == 2
     assert f"world '{SPREAD}' cannot be drawn: it has no scene." in refused.err
     assert "name it with --world" in refused.err
