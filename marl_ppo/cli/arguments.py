@@ -8,7 +8,7 @@ from typing import Any
 
 import tyro
 
-from marl_ppo.envs.registry import ADAPTING, RESERVED, make_world
+from marl_ppo.envs.registry import ADAPTING, RESERVED, is_installed, make_world
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
 from marl_ppo.leagues.folders import as_player, newest_player
@@ -105,6 +105,14 @@ def make_copies(world: str, settings: Mapping[str, Any], episodes: int, num_envs
     """As many copies of a world as suit it, and no more than there are episodes to play."""
     copies = copies_for(world, episodes) if num_envs is None else min(num_envs, episodes)
     return make_world(world, num_envs=copies, **settings)
+
+
+def drawable(world_id: str, config: Mapping[str, Any]) -> World:
+    """One copy of a world, which draws itself if it can: an installed env has to be asked for pictures when it is made."""
+    if is_installed(world_id) and "render_mode" not in config:
+        with contextlib.suppress(ConfigError):  # of an env that takes no such argument
+            return make_world(world_id, num_envs=1, **{**config, "render_mode": "rgb_array"})
+    return make_world(world_id, num_envs=1, **config)
 
 
 def require_positive(**numbers: int | None) -> None:

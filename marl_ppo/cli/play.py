@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import tyro
 
 from marl_ppo.agents.person import Person
-from marl_ppo.cli.arguments import Settings, parse_flags, split_words
+from marl_ppo.cli.arguments import Settings, drawable, parse_flags, split_words
 from marl_ppo.cli.play_finish import Finisher
-from marl_ppo.cli.recording import drawable
 from marl_ppo.envs.controls import Controls, default_controls
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, World, WorldSpec

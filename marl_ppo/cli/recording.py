@@ -1,13 +1,12 @@
 """What `match --record` and `evaluate --record` share: from recorded episodes to files in replays/."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from marl_ppo.envs.registry import is_installed, make_world
+from marl_ppo.cli.arguments import drawable
 from marl_ppo.envs.seeds import Purpose
 from marl_ppo.envs.world import World, WorldSpec
 from marl_ppo.errors import ConfigError
@@ -20,8 +19,6 @@ from marl_ppo.replays.files import write_replay
 from marl_ppo.replays.recorder import Recording
 
 FOLDER = Path("replays")
-PICTURES = "rgb_array"
-"""the render_mode under which an installed env draws itself"""
 
 
 def record_match(result: MatchResult, players: Sequence[Player], kinds: Sequence[str], count: int, console: Console) -> None:
@@ -75,16 +72,6 @@ def film_first(world: World, lineup: Sequence[Player], count: int, seed: int, pu
     drawn.close()
 
 
-def drawable(world_id: str, config: Mapping[str, Any]) -> World:
-    """One copy of a world, which draws itself if it can: an installed env has to be asked for pictures when it is made."""
-    if is_installed(world_id) and "render_mode" not in config:
-        try:
-            return make_world(world_id, num_envs=1, **{**config, "render_mode": PICTURES})
-        except ConfigError:  # it takes no such argument
-            pass
-    return make_world(world_id, num_envs=1, **config)
-
-
 def _write(
     kind: str,
     recordings: Sequence[Recording | None],
@@ -92,7 +79,9 @@ def _write(
     spec: WorldSpec,
     console: Console,
 ) -> None:
-    say: Callable[[str], None] = lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True)  # noqa: E731
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     if not recordings:
         say(f"There is none for {kind!r} among them.")
     for recording, lineup in zip(recordings, lineups, strict=True):

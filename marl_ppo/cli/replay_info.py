@@ -1,5 +1,6 @@
 """`marl-ppo replay info FILE...`: what is in a replay, without playing it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +58,7 @@ def _seats(replay: Replay, player: str) -> list[str]:
     return [agent for agent, name in replay.players.items() if name == player]
 
 
-def _numbers(values: dict[str, float] | object) -> str:
-    assert isinstance(values, dict)
+def _numbers(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in values.items())
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from marl_ppo.cli.arguments import one_word, parse_flags, require_positive, split_words, world_of
-from marl_ppo.cli.recording import drawable
+from marl_ppo.cli.arguments import drawable, one_word, parse_flags, require_positive, split_words, world_of
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, World

@@ -1,6 +1,6 @@
 """Filming: an episode of a world that cannot be played again, kept as pictures."""
 
-import datetime
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from marl_ppo.play.seating import Lineup, by_agent, seat_players
 from marl_ppo.replays.frames import FrameGatherer
 from marl_ppo.replays.recorder import Recorder
 from marl_ppo.replays.replay import Event, Replay
-from marl_ppo.replays.sealing import package_versions
+from marl_ppo.replays.sealing import described
 
 LONGEST = 2_000
 """steps of a film at most"""
@@ -45,24 +45,13 @@ def film(
     recording = recorder.take().all()[0] if whole else recorder.cut(0)
     episodes = log.take()
     returns = np.concatenate([own[0] for own in episodes.returns]) if len(episodes) else np.zeros(len(spec.agents))
-    return Replay(
-        world=spec.id,
-        version=spec.version,
-        config=dict(spec.config),
-        seed=recording.seed,
-        params=recording.params,
-        teams=spec.teams,
-        players={agent: players[agent].name for agent in spec.agents},
-        hashes={player.name: player.hash for player in players.values() if player.hash},
-        actions=recording.actions,
-        steps=steps,
-        outcome=(),
+    names = {agent: player.name for agent, player in players.items()}
+    hashes = {player.name: player.hash for player in players.values() if player.hash}
+    return replace(
+        described(recording, spec, names, hashes),
         returns=tuple(returns.tolist()),
-        metrics={},
         complete=whole,
         events=(Event(steps, "end", "the end"),) if whole else (),
         frames=gatherer.frames(),
-        recorded=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        versions=package_versions(),
         note=note,
     )

@@ -25,7 +25,7 @@ from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import World
 from marl_ppo.errors import ConfigError
 from marl_ppo.leagues.counts import DecayedCounts
-from marl_ppo.leagues.highlights import REPLAYS, Highlight, keep_newest
+from marl_ppo.leagues.highlights import Showing
 from marl_ppo.leagues.ladder import parts_of
 from marl_ppo.leagues.learner import Learner, Turn
 from marl_ppo.leagues.listener import LeagueListener, Report
@@ -67,6 +67,7 @@ class League:
         self.counts = DecayedCounts()
         self.rankings = Rankings(world, self.members, seed=recipe.seed, alpha=recipe.promotion_alpha)
         self._executor = ThreadPoolExecutor(recipe.threads) if recipe.threads > 1 else None
+        self._showing = Showing(folder, every=recipe.replay_turns, most=recipe.replays)
         self._together = len(world.spec.teams) == 1
         self.turn = 0
         self.chances: dict[str, Distribution] = {}
@@ -164,7 +165,7 @@ class League:
             self._keep(learner, turn, news)
         played = self._play_ladder(turn, news, listener)
         self._save(turn, news, time.perf_counter() - began)
-        self._write_replays(turn, played.highlights)
+        self._showing.show(self.spec, turn, played.highlights)
         return Report(
             turn=turn,
             steps=self.steps,
@@ -301,14 +302,6 @@ class League:
         news.events += played.events
         news.ratings += played.ratings
         return played
-
-    def _write_replays(self, turn: int, highlights: Iterable[Highlight]) -> None:
-        """No part of the record: what a killed league has missed of them is not played again."""
-        for one in highlights:
-            if one.kind == "turn" and turn % self.recipe.replay_turns:
-                continue
-            one.save(self.spec, self.folder / REPLAYS, turn)
-            keep_newest(self.folder / REPLAYS, one.kind, self.recipe.replays)
 
     def _view(self, learner: Learner) -> View:
         rows = [

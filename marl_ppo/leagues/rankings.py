@@ -99,7 +99,9 @@ class Rankings:
         highlights = []
         if recorder is not None:
             promotion = None if title is None or told is None or not told.won else title
-            highlights = highlights_of(played, recorder.take(), players, self._world, upset=upset, promotion=promotion)
+            highlights = highlights_of(
+                played, recorder.take(), players, self._world, turn=turn, upset=upset, promotion=promotion
+            )
         return Results(matches, events, self._rating_rows(matches), sum(len(one.scores) for one in played), highlights)
 
     def _take(self, played: Played) -> Iterable[MatchRow]:

@@ -76,7 +76,8 @@ class Recipe:
     promotion_alpha: float = 0.05
     """chance at most with which a player no better than the champion is promoted"""
     replays: int = 20
-    """replays that are kept of each kind: promotions, upsets, and the first game of every `replay_turns`-th turn"""
+    """replays that are kept of each kind: promotions, and in every `replay_turns`-th turn its first game, and the greatest
+    upset since the last such turn"""
     replay_turns: int = 10
     threads: int = 1
     """learners that train side by side"""

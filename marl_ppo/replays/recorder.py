@@ -81,6 +81,10 @@ class Recordings:
     dropped: int = 0
     """episodes that were not kept, since so many were kept already"""
 
+    def add(self, batch: _Batch) -> None:
+        """Those that have just ended."""
+        self._batches.append(batch)
+
     def __len__(self) -> int:
         return sum(len(batch.copies) for batch in self._batches)
 
@@ -159,7 +163,7 @@ class Recorder:
             self._ended.dropped += len(batch.copies)
             return
         self._bytes += size
-        self._ended._batches.append(batch)
+        self._ended.add(batch)
 
     def _batch(self, copies: Array, end: Mapping[str, Array], places: Sequence[int], *, complete: bool) -> _Batch:
         """Of copies that began together."""

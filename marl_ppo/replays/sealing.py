@@ -38,7 +38,23 @@ def seal(
     that cannot be simulated again.
     """
     spec.require("resimulate", "a replay that is actions only")
-    bare = Replay(
+    bare = replace(described(recording, spec, players, hashes), thoughts=thoughts, origin=origin, note=note)
+    with Simulation(bare) as simulation:
+        played = retrace(simulation)
+        reached = state_digest({name: array for name, array in simulation.moment().items() if name.startswith(SIMULATION)})
+    if recording.digest not in (None, reached):
+        raise WorldError(
+            f"an episode of world {spec.id!r}, played again from seed {recording.seed} and its {recording.steps} steps, ended "
+            "in another state than the recorded one: what happens there depends on more than seed and actions"
+        )
+    return played
+
+
+def described(
+    recording: Recording, spec: WorldSpec, players: Mapping[str, str], hashes: Mapping[str, str] | None = None
+) -> Replay:
+    """What a recording tells by itself, as a replay without anything that follows from it."""
+    return Replay(
         world=spec.id,
         version=spec.version,
         config=dict(spec.config),
@@ -53,21 +69,9 @@ def seal(
         returns=(),
         metrics={},
         complete=recording.complete,
-        thoughts=thoughts,
-        origin=origin,
         recorded=datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         versions=package_versions(),
-        note=note,
     )
-    with Simulation(bare) as simulation:
-        played = retrace(simulation)
-        reached = state_digest({name: array for name, array in simulation.moment().items() if name.startswith(SIMULATION)})
-    if recording.digest not in (None, reached):
-        raise WorldError(
-            f"an episode of world {spec.id!r}, played again from seed {recording.seed} and its {recording.steps} steps, ended "
-            "in another state than the recorded one: what happens there depends on more than seed and actions"
-        )
-    return played
 
 
 def retrace(simulation: Simulation) -> Replay:
