@@ -38,6 +38,27 @@ Capability = Literal["snapshot", "resimulate", "scene", "state", "outcomes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Thing:
+    """Something whose place an agent is told, as two numbers of its `vector`: from the agent to it, in units of `Whereabouts`."""
+
+    place: int
+    """where dx stands; dy is next to it"""
+    known: int | None = None
+    """where 1 tells that it is there and known, 0 that its place means nothing; None where it always is"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Where an agent reads places from in the leaf `vector` of its obs, so that a subgoal may name one."""
+
+    own: int
+    """where its own x stands, within [-1, 1]; y is next to it"""
+    cells: tuple[int, int]
+    """places to tell apart along x and y: cell i of n spans -1 + 2 i / n to -1 + 2 (i + 1) / n"""
+    things: Mapping[str, Thing] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Agents with equal spaces."""
 
@@ -50,6 +71,8 @@ class Group:
     action: ActionSpace
     masked: bool = False
     """whether some actions may be illegal; Discrete and one-dimensional MultiDiscrete actions only"""
+    whereabouts: Whereabouts | None = None
+    """how to read places from obs; None where obs tell none"""
 
     def __post_init__(self) -> None:
         if len(self.team) != len(self.agents):
