@@ -25,7 +25,8 @@ from marl_ppo.play.seating import Player
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import preset
 from marl_ppo.training.fused.playing import fastest_stack
-from marl_ppo.training.setup import make_policies, spec_of
+from marl_ppo.training.policies import make_policies
+from marl_ppo.training.setup import spec_of
 from marl_ppo.training.trainer import Trainer
 
 OPPONENTS = 16

@@ -24,7 +24,7 @@ import marl_ppo.training.trainer
 from marl_ppo.envs import World
 from marl_ppo.play.episodes import EpisodeLog
 from marl_ppo.play.play import Play
-from marl_ppo.training.collector import Collector, Student
+from marl_ppo.training.collector import Collector
 from marl_ppo.training.config_file import load_config
 from marl_ppo.training.fused.actor import FusedActor
 from marl_ppo.training.fused.critic import FusedCritic
@@ -32,6 +32,7 @@ from marl_ppo.training.fused.source import FusedGradients
 from marl_ppo.training.learner import Learner
 from marl_ppo.training.parameters import FlatParameters
 from marl_ppo.training.rollout import Experience
+from marl_ppo.training.student import Student
 from marl_ppo.training.trainer import Trainer
 
 STAGES: dict[str, list[tuple[Any, str]]] = {
@@ -42,7 +43,7 @@ STAGES: dict[str, list[tuple[Any, str]]] = {
     "collect: world": [(World, "step"), (World, "reset")],
     "collect: episode log": [(EpisodeLog, "on_step"), (EpisodeLog, "on_end"), (EpisodeLog, "on_reset")],
     "collect: storing, loop": [(Collector, "collect")],
-    "learn: close, advantages": [(Collector, "close"), (marl_ppo.training.trainer, "make_batch"), (Experience, "carry")],
+    "learn: close, advantages": [(Student, "close"), (marl_ppo.training.trainer, "make_batch"), (Experience, "carry")],
     "learn: actor, kernel": [(FusedActor, "gradient")],
     "learn: critic, kernel": [(FusedCritic, "gradient")],
     "learn: calls of the two": [(FusedGradients, "gradient"), (FusedGradients, "begin")],

@@ -36,6 +36,8 @@ ADVANTAGES = "marl_ppo.advantages"
 """NAME = "module:callable", called as `marl_ppo.ppo.advantages.generalized_advantage` is"""
 SURROGATES = "marl_ppo.surrogates"
 """NAME = "module:callable", called as `marl_ppo.ppo.losses.clipped_surrogate` is"""
+SUBGOALS = "marl_ppo.subgoals"
+"""NAME = "module:callable", called as callable(group); returns an `agents.subgoals.SubgoalSpace`"""
 MATCHMAKERS = "marl_ppo.matchmakers"
 """NAME = "module:callable", called as callable(**settings of the recipe); returns a `leagues.matchmakers.Matchmaker`"""
 

@@ -39,7 +39,7 @@ Capability = Literal["snapshot", "resimulate", "scene", "state", "outcomes"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
-    """Something whose place an agent is told, as two numbers of its `vector`: from the agent to it, in units of `Whereabouts`."""
+    """Something whose place an agent is told in its `vector`: the way from the agent to it, in the units of `Whereabouts`."""
 
     place: int
     """where dx stands; dy is next to it"""

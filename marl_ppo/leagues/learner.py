@@ -21,6 +21,7 @@ from marl_ppo.play.seating import Player
 from marl_ppo.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from marl_ppo.training.config_file import save_config
 from marl_ppo.training.fused.playing import fastest_stack
+from marl_ppo.training.policies import acting
 from marl_ppo.training.record import RECORD, cut_metrics, to_json
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
@@ -72,10 +73,9 @@ class Learner:
 
     def frozen_copy(self) -> Player:
         """The learner as it is now, for the others to meet."""
-        students = self.trainer.setup.students.values()
-        copies = {id(student.actor): copy.deepcopy(student.policy.actor).cpu() for student in students}
-        learner = self.bank.learner
-        return Player(name=self.name, policies={agent: copies[id(actor)] for agent, actor in learner.policies.items()})
+        students = self.trainer.setup.students.items()
+        copies = {name: copy.deepcopy(student.policy.actor).cpu() for name, student in students}
+        return Player(name=self.name, policies=acting(self._spec, self.train_config, copies))
 
     def prepare(self, chances: Distribution, u: float, load: Callable[[list[str]], Mapping[str, Player]]) -> None:
         """Fill the bank for a turn: K slots from one uniform number `u`."""

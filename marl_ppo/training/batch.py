@@ -113,6 +113,7 @@ def make_batch(
     estimator: AdvantageEstimator = generalized_advantage,
 ) -> Batch:
     """Advantages and returns for the closed decisions, laid beside what was recorded."""
+    experience.lay_out(store)
     num_envs, num_agents = experience.num_envs, experience.num_agents
     seats = num_envs * num_agents
     counts = torch.from_numpy(closed.counts).flatten()

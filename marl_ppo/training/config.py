@@ -12,6 +12,7 @@ from marl_ppo.envs.registry import RESERVED
 from marl_ppo.errors import ConfigError
 
 Algorithm = Literal["ppo", "trpo"]
+PolicyKind = Literal["flat", "hierarchical"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,32 @@ class TRPOConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HierarchyConfig:
+    """A manager that sets subgoals for a worker, under policy 'hierarchical'. The worker learns as `ppo` says."""
+
+    subgoals: str = "place"
+    """what the manager chooses from: place, thing, or the name of a plugin's subgoals"""
+    subgoal_steps: int = 10
+    """decisions of the worker after which its manager decides anew at the latest"""
+    intrinsic: float = 1.0
+    """weight of the reward for pursuing the subgoal, in what the worker learns from"""
+    extrinsic: float = 1.0
+    """weight of the world's reward in it"""
+    manager: PPOConfig = field(default_factory=lambda: PPOConfig(ent_coef=0.02))
+    """how the manager learns; its gamma is per world step, too"""
+    warm_up: float = 0.05
+    """share of the budget in which the manager does not learn yet, so that the worker first learns to follow"""
+
+    def __post_init__(self) -> None:
+        _at_least_one(self, "subgoal_steps")
+        for name in ("intrinsic", "extrinsic"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if not 0 <= self.warm_up < 1:
+            raise ConfigError(f"warm_up must be within [0, 1), got {self.warm_up}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
     """A training run."""
 
@@ -143,6 +170,9 @@ class TrainConfig:
     others: str = "scripted"
     """who plays the teams that do not learn: scripted, random, or a trained player by name or folder"""
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    policy: PolicyKind = "flat"
+    """one policy that acts, or a manager that sets subgoals and a worker that pursues them"""
+    hierarchy: HierarchyConfig = field(default_factory=HierarchyConfig)
     algorithm: Algorithm = "ppo"
     """how the actor learns: in clipped minibatch steps, or in one step inside a trust region, for which ppo has the
     advantages, the entropy bonus and all that concerns the critic, and trpo the rest"""
@@ -174,6 +204,8 @@ class TrainConfig:
             raise ConfigError(f"{', '.join(sorted(reserved))} cannot be a setting of the world; set it beside world_config")
         if self.algorithm == "trpo" and self.ppo.surrogate == "lenient":
             raise ConfigError("surrogate 'lenient' is of algorithm 'ppo', got algorithm 'trpo'; use one or the other")
+        if self.algorithm == "trpo" and self.policy == "hierarchical":
+            raise ConfigError("policy 'hierarchical' learns by algorithm 'ppo', got algorithm 'trpo'; use one or the other")
         units = self.num_envs * self.num_steps
         if self.ppo.num_minibatches > units:
             raise ConfigError(

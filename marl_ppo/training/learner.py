@@ -49,9 +49,12 @@ class Learner:
         config: PPOConfig,
         gradients: GradientSource,
         *,
+        begins: float = 0.0,
         threads: int = 1,
         executor: Executor | None = None,
     ) -> None:
+        self.begins = begins
+        """share of the budget before which the policy is left as it is"""
         self.policy = policy
         self.config = config
         self.value_norm = ValueNorm()

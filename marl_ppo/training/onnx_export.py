@@ -36,7 +36,8 @@ from marl_ppo.envs.world import Array, Group, WorldSpec
 from marl_ppo.errors import ConfigError, ExportError
 from marl_ppo.training.checkpoint import read_meta
 from marl_ppo.training.players import load_player, trained_config
-from marl_ppo.training.setup import learning_agents, spec_of
+from marl_ppo.training.policies import learning_agents
+from marl_ppo.training.setup import spec_of
 
 FORMAT_VERSION = 1
 OPSET = 18

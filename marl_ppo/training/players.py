@@ -15,7 +15,6 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from marl_ppo.agents.actor_critic import Critic
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
 from marl_ppo.envs.registry import is_installed, make_world, registered_worlds
 from marl_ppo.envs.world import ObsLeaf, WorldSpec
@@ -26,7 +25,8 @@ from marl_ppo.training.cards import CARD, read_card
 from marl_ppo.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, read_meta, write_folder
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import config_text, load_config, preset, save_config
-from marl_ppo.training.setup import learning_agents, make_policies, spec_of
+from marl_ppo.training.policies import acting, critics, learning_agents, make_policies
+from marl_ppo.training.setup import spec_of
 from marl_ppo.workspace import known_bots, places
 
 UNTRAINED = ("scripted", "random")
@@ -190,7 +190,7 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
     policies = make_policies(trained_spec, replace(config, device="cpu"))
     # What a critic saw in another world, that of more players say, is not what there is here.
     same = (trained_spec.id, trained_spec.config) == (spec.id, spec.config)
-    critics: dict[str, Critic] = {}
+    valued = set()
     for name, policy in policies.items():
         path = f"policies/{name}/weights.safetensors"
         files = load_checkpoint(checkpoint, only=path).files
@@ -208,7 +208,8 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
         shapes = policy.critic.state_dict()
         if learned.keys() == shapes.keys() and all(_shape(shapes, key) == _shape(learned, key) for key in learned):
             policy.critic.load_state_dict(learned)
-            critics |= {agent: policy.critic for agent, p in agents.items() if p == name}
+            valued.add(policy.critic)
+    values = critics(trained_spec, config, policies)
     name = checkpoint.name
     if checkpoint.parent.name == "checkpoints":
         name = checkpoint.parent.parent.name
@@ -216,9 +217,9 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
         name = f"{checkpoint.parent.parent.name}:{name}"
     return Player(
         name=name,
-        policies={agent: policies[p].actor for agent, p in agents.items()},
+        policies=acting(trained_spec, config, {p: policy.actor for p, policy in policies.items()}),
         greedy=greedy,
-        critics=critics if same else {},
+        critics={agent: critic for agent, critic in values.items() if same and critic in valued},
         hash=weights_hash(checkpoint),
     )
 

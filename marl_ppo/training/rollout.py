@@ -1,6 +1,6 @@
 """What a rollout remembers, by step. Decisions are a view of it (docs/decisions/0003-rollouts-are-stored-by-step.md).
 
-row     a place in time: row 0 holds the decisions carried over from the rollout before, row 1 + t the obs of step t
+row     a place in time: row 0 is for the decisions carried over from the rollout before, row 1 + t has the obs of step t
         and what was decided on it, row T + 1 the obs after the last step, which the next rollout starts from
 seat    n * A + a, one of S = N * A; the flat index of a decision is `row * S + seat`
 
@@ -86,12 +86,11 @@ class StepStore:
                     f"world {self.spec.id!r} gave copy {copy} a state that is not finite at step {row - 1} of a rollout"
                 )
 
-    def keep(self, group: int, rows: Tensor, seats: Tensor) -> None:
-        """Copy what the seats (int64 [B]) saw at the flat indices `rows` (int64 [B]) into row 0."""
-        for array in (*self.obs[group].values(), self.action_mask[group]):
-            if array is not None:
-                flat = array.flatten(0, 2)
-                flat[seats] = flat[rows]
+    def shown(self, group: int) -> dict[str, Tensor]:
+        """What the seats of a group were shown, by name: obs and, where there are any, masks, by flat index [R * S, ...]."""
+        found = {f"obs.{leaf}": array.flatten(0, 2) for leaf, array in self.obs[group].items()}
+        mask = self.action_mask[group]
+        return found if mask is None else {**found, "action_mask": mask.flatten(0, 2)}
 
     def _carried_on(self) -> list[Tensor]:
         per_group = (self.action_mask, self.alive, self.acting)
@@ -159,7 +158,9 @@ class Experience:
     final_values: Tensor
     """float32 [T, N, A]: V(final_obs), where a seat was truncated after step t"""
     open: OpenDecisions
-    """decisions carried in row 0"""
+    """decisions carried from the rollout before"""
+    open_shown: dict[str, Tensor]
+    """[S, ...]: what was shown to the seat at each of them, as `StepStore.shown` has it"""
     open_shared: Tensor
     """[S, size]: what the critic saw of the copy at each carried decision, in bytes where the rollout has it in bytes"""
 
@@ -184,6 +185,7 @@ class Experience:
             decided=torch.zeros(steps, *shape, dtype=torch.bool),
             final_values=torch.zeros(steps, *shape),
             open=OpenDecisions.none(*shape),
+            open_shown={name: torch.zeros_like(array[:seats]) for name, array in store.shown(group).items()},
             open_shared=torch.zeros(seats, policy.critic.shared_size, dtype=shared_dtype),
         )
 
@@ -207,8 +209,15 @@ class Experience:
         names = ("actions", "logprob", "values", "is_start", "actor_memory", "critic_memory")
         return {name: getattr(self, name) for name in names}
 
+    def lay_out(self, store: StepStore) -> None:
+        """Put what was shown at the carried decisions into row 0, which all who learn have in common."""
+        seats = torch.from_numpy(np.flatnonzero(self.open.open))
+        if len(seats):
+            for name, array in store.shown(self.group).items():
+                array[seats] = self.open_shown[name][seats]
+
     def carry(self, store: StepStore, left_open: OpenDecisions, shared: str | None) -> None:
-        """Move the decisions that stayed open into row 0, to be closed in the next rollout."""
+        """Keep the decisions that stayed open, to be closed in the next rollout; row 0 is as `lay_out` left it."""
         is_open = np.flatnonzero(left_open.open)
         seats = torch.from_numpy(is_open)
         rows = torch.from_numpy(left_open.rows.reshape(-1)[is_open])
@@ -217,7 +226,8 @@ class Experience:
             return
         for field in self.decision_fields().values():
             field[seats] = field[rows]
-        store.keep(self.group, rows, seats)
+        for name, array in store.shown(self.group).items():
+            self.open_shown[name][seats] = array[rows]
         if shared is not None:
             older = rows < self.num_seats  # open since an earlier rollout: its shared input lies in open_shared already
             steps = store.shared(shared, slice(0, -1)).flatten(0, 1)

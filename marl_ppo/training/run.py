@@ -24,8 +24,9 @@ from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.guards import Guards
 from marl_ppo.training.players import BOTS, RUNS, copy_player, find_player, find_trained, is_untrained, require_world
+from marl_ppo.training.policies import learning_agents
 from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
-from marl_ppo.training.setup import learning_agents, spec_of
+from marl_ppo.training.setup import spec_of
 from marl_ppo.training.showcase import Showcase
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer

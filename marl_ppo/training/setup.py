@@ -1,6 +1,5 @@
 """From a config to the parts of a training run: worlds in shards, policies, learners, the collector."""
 
-import re
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -12,24 +11,28 @@ import torch
 
 from marl_ppo import plugins
 from marl_ppo.agents.actor_critic import ActorCritic, Critic
+from marl_ppo.agents.hierarchy import HierarchicalActor
 from marl_ppo.agents.policy import Policy
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
-from marl_ppo.envs.world import Array, Group, World, WorldSpec
+from marl_ppo.envs.world import Array, World, WorldSpec
 from marl_ppo.errors import ConfigError, WorldError
 from marl_ppo.play.bank import Bank
 from marl_ppo.play.episodes import EpisodeLog
 from marl_ppo.play.play import Play, SeedSource
 from marl_ppo.play.seating import Player, seat_players
-from marl_ppo.training.collector import Collector, ForwardCritic, Student
+from marl_ppo.training.collector import Collector, Pupil
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.elsewhere import ActingElsewhere, ValuesElsewhere
 from marl_ppo.training.fused.playing import FusedActing, FusedValues
 from marl_ppo.training.fused.source import FusedGradients, why_not_fused
 from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.learner import Learner
+from marl_ppo.training.levels import Levels, ManagerStudent, manager_store, worker_store
 from marl_ppo.training.parts import find_part
-from marl_ppo.training.rollout import Experience, StepStore
+from marl_ppo.training.policies import MANAGER, WORKER, Part, acting, learning_agents, level_specs, make_policies, parts
+from marl_ppo.training.rollout import StepStore
+from marl_ppo.training.student import ForwardCritic, Student
 from marl_ppo.training.trpo import TRPOLearner
 
 
@@ -44,7 +47,10 @@ class Setup:
     store: StepStore
     collector: Collector
     students: dict[str, Student]
+    """those who learn, by the name of the policy"""
     learners: dict[str, Learner]
+    pupils: list[Pupil]
+    """the students, manager and worker together"""
     params: dict[str, float]
     """the world's params for the episodes that start next; to be kept up to date"""
     bank: Bank | None
@@ -55,8 +61,9 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
     """Make everything, with initial weights. `others` play the teams that do not learn, by team name; with a `bank`,
     lineups are drawn from it instead."""
     _check_device(config.device)
-    for group, name in ((plugins.ADVANTAGES, config.ppo.advantages), (plugins.SURROGATES, config.ppo.surrogate)):
-        find_part(group, name)  # an unknown one is refused before anything runs
+    for ppo in (config.ppo, config.hierarchy.manager):
+        find_part(plugins.ADVANTAGES, ppo.advantages)  # an unknown one is refused before anything runs
+        find_part(plugins.SURROGATES, ppo.surrogate)
     sizes = [len(part) for part in np.array_split(np.arange(config.num_envs), config.threads)]
     ends = np.cumsum([0, *sizes])
     shards = [slice(int(a), int(b)) for a, b in pairwise(ends)]
@@ -64,20 +71,9 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
     spec = worlds[0].spec
     if any(world.spec != spec for world in worlds):
         raise WorldError(f"world {spec.id!r} is another one each time it is made; train it with threads=1")
-    policies = make_policies(spec, config)
-    learning = learning_agents(spec, config)
-
     store = StepStore(spec, config.num_envs, config.num_steps, shards)
-    learners, students = {}, {}
-    for name, policy in policies.items():
-        g = spec.groups.index(_group_of(spec, name))
-        fused = _is_fused(policy, spec.groups[g], config)
-        learner = _learner(policy, config, fused, executor)
-        learners[name] = learner
-        actor, critic = _at_play(policy, config, fused)
-        experience = Experience.allocate(store, policy, g)
-        students[name] = Student(policy, experience, learner.value_norm, actor=actor, critic=critic)
-    own = Player(name="learner", policies={agent: students[name].actor for agent, name in learning.items()})
+    students, learners = _enrol(spec, config, store, executor)
+    own = Player(name="learner", policies=acting(spec, config, {name: student.actor for name, student in students.items()}))
     params = params_at(config, 0.0)
     logs, plays = [], []
     if bank is not None:
@@ -96,8 +92,9 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
         logs.append(log)
         plays.append(play)
     for world in worlds:
-        world.needs_state = any(policy.critic.shared == "state" for policy in policies.values())
-    collector = Collector(plays, shards, store, list(students.values()), executor)
+        world.needs_state = any(student.policy.critic.shared == "state" for student in students.values())
+    pupils = _pupils(spec, config, own, students, store)
+    collector = Collector(plays, shards, store, pupils, executor)
     return Setup(
         config=config,
         spec=spec,
@@ -107,6 +104,7 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
         collector=collector,
         students=students,
         learners=learners,
+        pupils=pupils,
         params=params,
         bank=bank,
     )
@@ -133,37 +131,6 @@ def spec_of(config: TrainConfig) -> WorldSpec:
     return world.spec
 
 
-def learning_agents(spec: WorldSpec, config: TrainConfig) -> dict[str, str]:
-    """Agent → name of the policy that learns to play it: its group's, or its own where nothing is shared."""
-    if unknown := set(config.learn) - set(spec.teams):
-        raise ConfigError(f"world {spec.id!r} has no team {sorted(unknown)}; its teams are {list(spec.teams)}")
-    teams = [spec.teams.index(team) for team in config.learn or spec.teams]
-    return {
-        agent: group.name if config.sharing == "group" else agent
-        for group in spec.groups
-        for agent, team in zip(group.agents, group.team, strict=True)
-        if team in teams
-    }
-
-
-def make_policies(spec: WorldSpec, config: TrainConfig) -> dict[str, ActorCritic]:
-    """The learning policies by name, with initial weights that follow from the seed and the name's place."""
-    policies = {}
-    for place, name in enumerate(dict.fromkeys(learning_agents(spec, config).values())):
-        generator = torch.Generator().manual_seed(int(stream(config.seed, "weights", place)) >> 1)
-        if not re.fullmatch(r"\w[\w.+-]*", name):  # it names a folder of every checkpoint
-            raise ConfigError(f"a policy cannot be called {name!r}; give its group another name, with --groups NAME=PATTERN")
-        group = _group_of(spec, name)
-        critic = find_part(plugins.CRITICS, config.critic)
-        policy = ActorCritic(spec, group, config.critic_input, config.network, generator, critic)
-        policies[name] = policy.to(config.device)
-    return policies
-
-
-def _group_of(spec: WorldSpec, policy: str) -> Group:
-    return next(group for group in spec.groups if policy == group.name or policy in group.agents)
-
-
 def _check_device(name: str) -> None:
     try:
         torch.empty(0, device=name)
@@ -172,25 +139,62 @@ def _check_device(name: str) -> None:
         raise ConfigError(f"torch cannot use the device {name!r} here: {reason}; leave --device out to use the CPU") from error
 
 
-def _is_fused(policy: ActorCritic, group: Group, config: TrainConfig) -> bool:
+def _enrol(
+    spec: WorldSpec, config: TrainConfig, store: StepStore, executor: Executor | None
+) -> tuple[dict[str, Student], dict[str, Learner]]:
+    """Those who learn and what teaches them, by name. Levels of a hierarchy have stores of their own."""
+    stores = {"": store}
+    if config.policy == "hierarchical":
+        managers, workers = level_specs(spec, config)
+        stores = {MANAGER: manager_store(store, managers), WORKER: worker_store(store, workers)}
+    students: dict[str, Student] = {}
+    learners = {}
+    policies = make_policies(spec, config)
+    for name, part in parts(spec, config).items():
+        policy, level = policies[name], part.level
+        fused = _is_fused(policy, part, config)
+        learners[name] = learner = _learner(policy, part, config, fused, executor)
+        actor, critic = _at_play(policy, config, fused)
+        kind = ManagerStudent if level == MANAGER else Student
+        g = part.spec.groups.index(part.group)
+        students[name] = kind(policy, stores[level], g, learner.value_norm, actor=actor, critic=critic)
+    return students, learners
+
+
+def _pupils(
+    spec: WorldSpec, config: TrainConfig, own: Player, students: Mapping[str, Student], store: StepStore
+) -> list[Pupil]:
+    if config.policy == "flat":
+        return list(students.values())
+    found: list[Pupil] = []
+    for name, agent in {name: agent for agent, name in learning_agents(spec, config).items()}.items():
+        actor, manager = own.policies[agent], students[f"{name}.{MANAGER}"]
+        assert isinstance(actor, HierarchicalActor)
+        assert isinstance(manager, ManagerStudent)
+        found.append(Levels(actor, manager, students[f"{name}.{WORKER}"], store, config.hierarchy))
+    return found
+
+
+def _is_fused(policy: ActorCritic, part: Part, config: TrainConfig) -> bool:
     """Whether hand-derived code plays and, under PPO, learns."""
-    reason = why_not_fused(policy, group, config.network, config.device)
+    reason = why_not_fused(policy, part.group, config.network, config.device)
     if reason is None and type(policy.critic) is not Critic:
         reason = f"the critic {config.critic!r}"
     refused = reason or ("the algorithm 'trpo'" if config.algorithm == "trpo" else None)
-    if config.ppo.surrogate != "clipped":
-        refused = refused or f"the surrogate {config.ppo.surrogate!r}"
+    if part.ppo.surrogate != "clipped":
+        refused = refused or f"the surrogate {part.ppo.surrogate!r}"
     if config.fused and refused is not None:
         raise ConfigError(f"fused=true does not serve {refused}; leave it out to use autograd there")
     return config.fused is not False and reason is None
 
 
-def _learner(policy: ActorCritic, config: TrainConfig, fused: bool, executor: Executor | None) -> Learner:
+def _learner(policy: ActorCritic, part: Part, config: TrainConfig, fused: bool, executor: Executor | None) -> Learner:
     if config.algorithm == "trpo":
-        return TRPOLearner(policy, config.ppo, config.trpo, threads=config.threads, executor=executor)
-    by_hand = fused and config.ppo.surrogate == "clipped"
+        return TRPOLearner(policy, part.ppo, config.trpo, threads=config.threads, executor=executor)
+    by_hand = fused and part.ppo.surrogate == "clipped"
     gradients = FusedGradients(policy, config.network, config.threads) if by_hand else PlainGradients(policy)
-    return Learner(policy, config.ppo, gradients, threads=config.threads, executor=executor)
+    begins = config.hierarchy.warm_up if part.level == MANAGER else 0.0
+    return Learner(policy, part.ppo, gradients, begins=begins, threads=config.threads, executor=executor)
 
 
 def _at_play(policy: ActorCritic, config: TrainConfig, fused: bool) -> tuple[Policy, ForwardCritic]:

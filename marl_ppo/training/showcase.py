@@ -9,7 +9,8 @@ from marl_ppo.evaluation.replays import save_replay
 from marl_ppo.play.seating import Player, by_agent
 from marl_ppo.replays.files import SUFFIX
 from marl_ppo.training.config import TrainConfig
-from marl_ppo.training.setup import Setup, learning_agents, world_from
+from marl_ppo.training.policies import acting, critics
+from marl_ppo.training.setup import Setup, world_from
 
 SHARE = 20
 """recordings over the whole budget, where nothing else is said"""
@@ -35,11 +36,10 @@ class Showcase:
         """Play the episode as the policies are now, and write it as update-NUMBER."""
         setup, spec = self._setup, self._setup.spec
         policies = {name: copy.deepcopy(student.policy).cpu() for name, student in setup.students.items()}
-        learning = learning_agents(spec, setup.config)
         now = Player(
             name=f"update {update}",
-            policies={agent: policies[name].actor for agent, name in learning.items()},
-            critics={agent: policies[name].critic for agent, name in learning.items()},
+            policies=acting(spec, setup.config, {name: policy.actor for name, policy in policies.items()}),
+            critics=critics(spec, setup.config, policies),
         )
         lineup = [self._others.get(team, now) for team in spec.teams]
         world = world_from(setup.config, 1)

@@ -14,8 +14,8 @@ from marl_ppo.envs.registry import world_plugin
 from marl_ppo.envs.world import Array
 from marl_ppo.errors import FileFormatError
 from marl_ppo.training.checkpoint import Checkpoint, into_arrays, to_tensors
-from marl_ppo.training.collector import Student
 from marl_ppo.training.setup import Setup
+from marl_ppo.training.student import Student
 
 PLAY = "play.safetensors"
 
@@ -92,7 +92,7 @@ def restore(setup: Setup, checkpoint: Checkpoint) -> bool:
         if setup.bank is not None:
             into_arrays(_part(play, f"bank.{shard}."), setup.bank.shards[shard].arrays())
     for name, student in setup.students.items():
-        into_arrays(_part(play, f"open.{name}."), _open_arrays(setup, student))
+        into_arrays(_part(play, f"open.{name}."), _open_arrays(student))
     return True
 
 
@@ -111,19 +111,16 @@ def _play_state(setup: Setup) -> dict[str, Tensor]:
         if setup.bank is not None:
             found |= _prefixed(f"bank.{shard}.", setup.bank.shards[shard].arrays())
     for name, student in setup.students.items():
-        found |= _prefixed(f"open.{name}.", _open_arrays(setup, student))
+        found |= _prefixed(f"open.{name}.", _open_arrays(student))
     return to_tensors(found)
 
 
-def _open_arrays(setup: Setup, student: Student) -> dict[str, Array]:
-    """The decisions carried in row 0, and the critic's memory."""
-    experience, store = student.experience, setup.store
+def _open_arrays(student: Student) -> dict[str, Array]:
+    """The decisions that are carried on, and the critic's memory."""
+    experience = student.experience
     seats = experience.num_seats
     carried = {name: field[:seats].numpy() for name, field in experience.decision_fields().items()}
-    carried |= {f"obs.{leaf}": array[0].numpy() for leaf, array in store.obs[experience.group].items()}
-    mask = store.action_mask[experience.group]
-    if mask is not None:
-        carried["action_mask"] = mask[0].numpy()
+    carried |= {name: shown.numpy() for name, shown in experience.open_shown.items()}
     carried |= {f"decision.{name}": np.asarray(field) for name, field in experience.open._asdict().items()}
     return carried | {"shared": experience.open_shared.numpy(), "critic_memory_now": student.memory.numpy()}
 

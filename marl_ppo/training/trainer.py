@@ -133,24 +133,25 @@ class Trainer:
 
     def _learn(self, name: str) -> dict[str, Tensor | float]:
         config, student, learner = self.config, self.setup.students[name], self.setup.learners[name]
-        closed, left_open = self.setup.collector.close(student, config.ppo.gamma)
-        shared = student.policy.critic.shared
+        ppo, shared = learner.config, student.policy.critic.shared
+        closed, left_open = student.close(self.setup.plays, ppo.gamma)
         batch = make_batch(
-            self.setup.store,
+            student.store,
             student.experience,
             closed,
             shared,
-            gamma=config.ppo.gamma,
-            gae_lambda=config.ppo.gae_lambda,
-            estimator=find_part(plugins.ADVANTAGES, config.ppo.advantages),
+            gamma=ppo.gamma,
+            gae_lambda=ppo.gae_lambda,
+            estimator=find_part(plugins.ADVANTAGES, ppo.advantages),
         )
         place = list(self.setup.learners).index(name)
         shuffle = torch.Generator().manual_seed(int(stream(config.seed, "shuffle", place, self.update)) >> 1)
-        metrics = learner.update(batch, progress=self.update / config.num_updates, shuffle=shuffle)
+        progress = self.update / config.num_updates
+        metrics = learner.update(batch, progress=progress, shuffle=shuffle) if progress >= learner.begins else {}
         if student.policy.has_statistics and len(rows := batch.valid_rows):
             units = None if batch.shared is None else batch.shared[batch.unit_of(rows).unique()]
             student.policy.take_in(batch.obs[rows], units)
-        student.experience.carry(self.setup.store, left_open, shared)
+        student.experience.carry(student.store, left_open, shared)
         return metrics
 
     def _episode_metrics(self, taken: Sequence[Episodes]) -> dict[str, float]:

@@ -17,7 +17,7 @@ import torch._lazy.ts_backend
 from marl_ppo.agents.actor_critic import ActorCritic
 from marl_ppo.errors import ConfigError
 from marl_ppo.training.batch import Batch, copy_steps, decisions, make_batch
-from marl_ppo.training.collector import Student
+from marl_ppo.training.student import Student
 from marl_ppo.training.elsewhere import ActingElsewhere, ValuesElsewhere
 from marl_ppo.training.gradients import LossConfig, PlainGradients, Targets
 from marl_ppo.training.trainer import Trainer
@@ -52,7 +52,7 @@ def first_student(trainer: Trainer) -> Student:
 
 
 def batch_of(trainer: Trainer, student: Student) -> Batch:
-    closed, _ = trainer.setup.collector.close(student, 0.9)
+    closed, _ = student.close(trainer.setup.plays, 0.9)
     shared = student.policy.critic.shared
     return make_batch(trainer.setup.store, student.experience, closed, shared, gamma=0.9, gae_lambda=0.95)
 

@@ -15,14 +15,15 @@ from marl_ppo.envs import make_world
 from marl_ppo.envs.conformance import check_world
 from marl_ppo.errors import ConfigError, FileFormatError
 from marl_ppo.training.batch import Batch, make_batch
-from marl_ppo.training.collector import Student
+from marl_ppo.training.student import Student
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.fused.playing import FusedActing
 from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.players import find_trained, load_player
 from marl_ppo.training.run import train
-from marl_ppo.training.setup import make_policies, spec_of
+from marl_ppo.training.policies import make_policies
+from marl_ppo.training.setup import spec_of
 from marl_ppo.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("shown")
@@ -48,7 +49,7 @@ def trained(config: TrainConfig, updates: int = UPDATES) -> Iterator[tuple[Train
 def next_batch(trainer: Trainer, student: Student) -> Batch:
     """Of another rollout."""
     trainer.setup.collector.collect()
-    closed, _ = trainer.setup.collector.close(student, 0.9)
+    closed, _ = student.close(trainer.setup.plays, 0.9)
     shared = student.policy.critic.shared
     return make_batch(trainer.setup.store, student.experience, closed, shared, gamma=0.9, gae_lambda=0.95)
 

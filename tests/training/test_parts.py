@@ -156,4 +156,4 @@ def test_a_part_that_raises_is_named_with_its_traceback(small: Any) -> None:
 def test_the_groups_of_parts_are_those_that_plugins_may_fill() -> None:
     from marl_ppo.training.parts import BUILT_IN
 
-    assert set(BUILT_IN) == {plugins.CRITICS, plugins.ADVANTAGES, plugins.SURROGATES}
+    assert set(BUILT_IN) == {plugins.CRITICS, plugins.ADVANTAGES, plugins.SURROGATES, plugins.SUBGOALS}

@@ -89,7 +89,7 @@ def test_a_critic_sees_what_its_input_says_and_nothing_else(
     def values() -> Tensor:
         nothing_starts = torch.zeros(num_envs * num_agents, dtype=torch.bool)
         with torch.no_grad():
-            found, _ = student.values(store, row, slice(0, num_envs), None, nothing_starts)
+            found, _ = student.values(row, slice(0, num_envs), None, nothing_starts)
         return found.view(num_envs, num_agents)[:, agent]
 
     obs, own = store.obs[0]["vector"][row], torch.arange(num_agents) == agent

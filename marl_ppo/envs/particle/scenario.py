@@ -10,11 +10,13 @@ from gymnasium import spaces
 
 from marl_ppo.envs.particle.actions import NUM_MOVES
 from marl_ppo.envs.particle.observe import state_size
-from marl_ppo.envs.world import ActionSpace, Group, Metric, Param, WorldSpec
+from marl_ppo.envs.world import ActionSpace, Group, Metric, Param, Thing, Whereabouts, WorldSpec
 from marl_ppo.errors import ConfigError
 
 ActionKind = Literal["discrete", "multi_discrete", "continuous"]
 Dynamics = Literal["mpe2", "classic"]
+CELLS = 8
+"""places that a subgoal may name along each axis, of which one is a quarter wide"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Role:
     strength: float = 5.0
     """force of one full move"""
     max_speed: float = inf
+    places: Mapping[str, int] = field(default_factory=dict)
+    """where obs tell the way to a landmark, by its name, of roles whose obs begin with their own velocity and position"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +103,7 @@ class Scenario:
                     team=(role.team,) * len(role.agents),
                     obs={"vector": spaces.Box(-np.inf, np.inf, (role.obs_size,), np.float32)},
                     action=self._action_space(role, action),
+                    whereabouts=_whereabouts(role),
                 )
                 for role in self.roles
             ),
@@ -123,3 +128,9 @@ class Scenario:
         if action == "multi_discrete":
             raise ConfigError(f"agents of world {self.id!r} do not both move and speak; choose {kinds} actions")
         raise ConfigError(f"action must be {kinds}, or 'multi_discrete' where agents move and speak; got {action!r}")
+
+
+def _whereabouts(role: Role) -> Whereabouts | None:
+    if not role.places:
+        return None
+    return Whereabouts(own=2, cells=(CELLS, CELLS), things={name: Thing(place=at) for name, at in role.places.items()})

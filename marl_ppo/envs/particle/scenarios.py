@@ -16,7 +16,15 @@ def spread(agents: int) -> Scenario:
     require_within(1, LARGEST, agents=agents)
     return Scenario(
         id="spread",
-        roles=(Role(group="agents", agents=_names("agent", agents), obs_size=6 * agents, radius=0.15),),
+        roles=(
+            Role(
+                group="agents",
+                agents=_names("agent", agents),
+                obs_size=6 * agents,
+                radius=0.15,
+                places={f"landmark_{i}": 4 + 2 * i for i in range(agents)},
+            ),
+        ),
         num_landmarks=agents,
         landmark_radius=0.05,
         num_solid=agents,

@@ -1,0 +1,126 @@
+"""A manager that sets subgoals and a worker that pursues them, as one policy.
+
+option   the time from one decision of the manager to its next: until the subgoal is reached or `subgoal_steps` of the
+         worker's decisions have passed
+phase    how much of its option's time is used up, 0 to 1; the worker sees it (Feudal networks, Dayan and Hinton 1992;
+         options, Sutton, Precup and Singh 1999)
+
+Everything that is going on is in the memory, so both are as stateless as any policy, and so is what they are together.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from gymnasium import spaces
+from torch import Tensor
+
+from marl_ppo.agents.observations import flat_obs
+from marl_ppo.agents.policy import Decision, Obs, Policy
+from marl_ppo.agents.subgoals import SubgoalSpace, one_of
+from marl_ppo.envs.world import Group
+from marl_ppo.errors import ConfigError
+
+SUBGOAL = "subgoal"
+"""the leaf of a worker's obs that tells it what to do: what the space shows, and the phase"""
+
+
+def manager_group(group: Group, space: SubgoalSpace) -> Group:
+    """Those who act in `group`, as their managers see it: they choose subgoals."""
+    return replace(group, action=space.action, masked=space.masked)
+
+
+def worker_group(group: Group, space: SubgoalSpace) -> Group:
+    """As their workers see it: they are shown a subgoal."""
+    if SUBGOAL in group.obs:
+        raise ConfigError(
+            f"the obs of group {group.name!r} have a leaf {SUBGOAL!r} already, which hierarchies need for their own"
+        )
+    return replace(group, obs={**group.obs, SUBGOAL: spaces.Box(-2.0, 2.0, (space.size + 1,))})
+
+
+class Option(NamedTuple):
+    """What a seat is after. Fields [B, ...]."""
+
+    chosen: Tensor
+    """the subgoal, as an action of its space"""
+    age: Tensor
+    """float32: the worker's decisions since it was chosen"""
+    logprob: Tensor
+    """float32: of the choice"""
+    is_new: Tensor
+    """bool: whether it was chosen at this decision"""
+
+
+class HierarchicalActor:
+    """A manager and a worker; satisfies the Policy contract. Either may be any policy that plays its level's group."""
+
+    def __init__(self, manager: Policy, worker: Policy, space: SubgoalSpace, subgoal_steps: int) -> None:
+        self.manager, self.worker, self.space = manager, worker, space
+        self.subgoal_steps = subgoal_steps
+        self._choice = 1 if isinstance(space.action, spaces.Discrete) else int(space.action.shape[0])
+        self._own = self._choice + 3
+        self.noise_size = manager.noise_size + worker.noise_size
+        self.memory_size = self._own + manager.memory_size + worker.memory_size
+
+    def act(
+        self,
+        obs: Obs,
+        action_mask: Tensor | None,
+        agent_index: Tensor,
+        is_start: Tensor,
+        memory: Tensor,
+        noise: Tensor,
+        greedy: bool,
+    ) -> Decision:
+        """See `Policy.act`."""
+        flat = flat_obs(obs)
+        option = self.option(memory)
+        managing, working = self.memories(memory)
+        is_new = self.is_due(option, flat, is_start)
+        rows = torch.nonzero(is_new).flatten()
+        age = torch.where(is_new, 0.0, option.age)
+        chosen, logprob = option.chosen, option.logprob
+        if len(rows):
+            decided = self.manager.act(
+                {leaf: array[rows] for leaf, array in obs.items()},
+                self.space.legal(flat[rows]) if self.space.masked else None,
+                agent_index[rows],
+                is_start[rows],
+                managing[rows],
+                noise[rows, : self.manager.noise_size],
+                greedy,
+            )
+            chosen = chosen.index_copy(0, rows, decided.actions)
+            logprob = logprob.index_copy(0, rows, decided.logprob)
+            if managing.shape[1]:
+                managing = managing.index_copy(0, rows, decided.memory)
+        acted = self.worker.act(
+            {**obs, SUBGOAL: self.shown(chosen, age, flat)},
+            action_mask,
+            agent_index,
+            is_start,
+            working,
+            noise[:, self.manager.noise_size :],
+            greedy,
+        )
+        own = [chosen.view(len(chosen), -1).float(), (age + 1)[:, None], logprob[:, None], is_new.float()[:, None]]
+        return Decision(acted.actions, acted.logprob, torch.cat([*own, managing, acted.memory], -1))
+
+    def is_due(self, option: Option, obs: Tensor, is_start: Tensor) -> Tensor:
+        """bool [B]: whether the manager decides on these flat obs."""
+        return is_start | (option.age >= self.subgoal_steps) | self.space.reached(option.chosen, obs)
+
+    def shown(self, chosen: Tensor, age: Tensor, obs: Tensor) -> Tensor:
+        """What the worker is shown [B, size + 1], `age` decisions after the choice."""
+        return torch.cat([self.space.shown(chosen, obs), (age / self.subgoal_steps)[:, None]], -1)
+
+    def option(self, memory: Tensor) -> Option:
+        """What a memory [B, M] tells of the option."""
+        c = self._choice
+        return Option(one_of(memory[:, :c], self.space.action), memory[:, c], memory[:, c + 1], memory[:, c + 2] > 0.5)
+
+    def memories(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """(the manager's, the worker's) part of a memory."""
+        rest = memory[:, self._own : self.memory_size]
+        return rest[:, : self.manager.memory_size], rest[:, self.manager.memory_size :]

@@ -1,0 +1,187 @@
+"""What a manager may ask of a worker, and when that is done. All of it is read from what the worker sees.
+
+chosen   what the manager decided: an action of the space's `action`
+shown    what the worker is told of it, `size` numbers that may change with its obs, such as the way that is left
+reached  the worker is there: its manager decides anew
+
+Obs are flat rows [B, d], before and after a step. Rows of seats that are no more alive after it are zeros.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from gymnasium import spaces
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from marl_ppo.envs.world import ActionSpace, Group, Thing, Whereabouts
+from marl_ppo.errors import ConfigError
+from marl_ppo.ppo.intrinsic import progress
+
+PROGRESS = 0.1
+"""what a worker is paid for a cell's width nearer to its subgoal; reaching it pays 1"""
+
+
+class SubgoalSpace(Protocol):
+    """A kind of subgoals of one group, made by `callable(group)`."""
+
+    action: ActionSpace
+    """what the manager chooses from, as an action"""
+    masked: bool
+    """whether some may be impossible"""
+    size: int
+    """numbers that the worker is shown"""
+
+    def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
+        """Which may be chosen; only asked for where `masked`."""
+
+    def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B size"]:
+        """What the worker is told, within [-2, 2]."""
+
+    def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
+        """Whether nothing is left to do, as far as obs tell."""
+
+    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+        """What a worker that pursues it is paid for one step: about 1 for reaching it."""
+
+    def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
+        """Where it is, in the units of `Whereabouts`, to be drawn; NaN where it is nowhere."""
+
+
+class Places:
+    """A cell of the world (absolute subgoals): paid for coming nearer, and for being there."""
+
+    masked = False
+    size = 4
+
+    def __init__(self, group: Group) -> None:
+        self._read = _Reader.of(group, "place")
+        columns, lines = self._read.whereabouts.cells
+        self.action: ActionSpace = spaces.Discrete(columns * lines)
+
+    def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
+        """See `SubgoalSpace`."""
+        raise NotImplementedError
+
+    def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 4"]:
+        """Where it is, and the way there."""
+        place = self.place(chosen, obs)
+        return torch.cat([place, place - self._read.own(obs)], -1)
+
+    def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
+        """In the cell."""
+        return self._read.is_near(self.place(chosen, obs) - self._read.own(obs))
+
+    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+        """See `SubgoalSpace`."""
+        place, scale = self.place(chosen, before), self._read.cells
+        nearer = progress(scale * self._read.own(before), scale * self._read.own(after), scale * place)
+        return PROGRESS * nearer + self.reached(chosen, after).float()
+
+    def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
+        """The middle of the cell."""
+        columns, lines = self._read.whereabouts.cells
+        column, line = chosen % columns, torch.div(chosen, columns, rounding_mode="floor")
+        return torch.stack([(2 * column + 1) / columns - 1, (2 * line + 1) / lines - 1], -1).to(obs)
+
+
+class Things:
+    """A named thing, such as a key (object goals; Kulkarni et al. 2016, arXiv:1604.06057): paid for reaching it.
+
+    A thing that is taken when it is reached is reached where it is gone after the step that led there.
+    """
+
+    masked = True
+
+    def __init__(self, group: Group) -> None:
+        self._read = _Reader.of(group, "thing")
+        if not self._read.things:
+            raise ConfigError(f"subgoals 'thing' need things that obs tell of, which group {group.name!r} has none of")
+        self.action: ActionSpace = spaces.Discrete(len(self._read.things))
+        self.size = len(self._read.things) + 2
+
+    def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
+        """Those that are known to be there, and not reached yet; all of them where none is."""
+        ways, known = self._read.ways(obs)
+        there = known & ~self._read.is_near(ways)
+        return there | ~there.any(-1, keepdim=True)
+
+    def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B size"]:
+        """Which it is, and the way there."""
+        way, _ = self._way(chosen, obs)
+        return torch.cat([torch.nn.functional.one_hot(chosen, len(self._read.things)).to(obs), way], -1)
+
+    def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
+        """At it, or it is not there any more."""
+        way, known = self._way(chosen, obs)
+        return ~known | self._read.is_near(way)
+
+    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+        """See `SubgoalSpace`."""
+        scale = self._read.cells
+        (way, known), (left, still_known) = self._way(chosen, before), self._way(chosen, after)
+        nearer = torch.linalg.vector_norm(scale * way, dim=-1) - torch.linalg.vector_norm(scale * left, dim=-1)
+        # Half a cell's width of a cell is 1 here: a neighbouring cell is 2 away.
+        taken = ~still_known & (torch.linalg.vector_norm(scale * way, dim=-1) < 1.5)
+        there = (still_known & self._read.is_near(left)) | taken
+        return torch.where(known, PROGRESS * torch.where(still_known, nearer, 0.0) + there.float(), 0.0)
+
+    def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
+        """Where it is."""
+        way, known = self._way(chosen, obs)
+        return torch.where(known.unsqueeze(-1), self._read.own(obs) + way, torch.nan)
+
+    def _way(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B 2"], Bool[Tensor, " B"]]:
+        ways, known = self._read.ways(obs)
+        rows = torch.arange(len(obs))
+        return ways[rows, chosen], known[rows, chosen]
+
+
+class _Reader:
+    """Reads places from flat obs."""
+
+    def __init__(self, whereabouts: Whereabouts, offset: int) -> None:
+        self.whereabouts = whereabouts
+        self.things: Mapping[str, Thing] = whereabouts.things
+        self._own = offset + whereabouts.own
+        self.cells = torch.tensor(whereabouts.cells, dtype=torch.float32) / 2
+        """what makes a cell's width 1"""
+        places = [offset + thing.place for thing in self.things.values()]
+        self._ways = torch.tensor([[place, place + 1] for place in places], dtype=torch.int64).view(-1, 2)
+        known = [thing.known for thing in self.things.values()]
+        self._always = torch.tensor([index is None for index in known], dtype=torch.bool)
+        self._known = torch.tensor([0 if index is None else offset + index for index in known], dtype=torch.int64)
+
+    @classmethod
+    def of(cls, group: Group, kind: str) -> "_Reader":
+        """Raises ConfigError where obs tell no places."""
+        if group.whereabouts is None:
+            raise ConfigError(
+                f"subgoals {kind!r} need obs that tell places, and those of group {group.name!r} do not: its world declares no "
+                "whereabouts; choose other --hierarchy.subgoals"
+            )
+        offset = 0
+        for leaf, space in group.obs.items():
+            if leaf == "vector":
+                break
+            offset += int(torch.tensor(space.shape).prod())
+        return cls(group.whereabouts, offset)
+
+    def own(self, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
+        """Where the agent is."""
+        return obs[:, self._own : self._own + 2].float()
+
+    def ways(self, obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B T 2"], Bool[Tensor, "B T"]]:
+        """From the agent to every thing, and whether it is known to be there."""
+        return obs[:, self._ways].float(), self._always | (obs[:, self._known] > 0.5)
+
+    def is_near(self, way: Float[Tensor, "*B 2"]) -> Bool[Tensor, "*B"]:
+        """Whether a way is shorter than half a cell along both axes."""
+        return ((self.cells * way).abs() < 0.5).all(-1)
+
+
+def one_of(chosen: Float[Tensor, "B C"], action: ActionSpace) -> Int64[Tensor, "B"] | Int64[Tensor, "B C"]:
+    """A choice that was kept as numbers, as an action again."""
+    whole = chosen.round().long()
+    return whole[:, 0] if isinstance(action, spaces.Discrete) else whole
