@@ -102,10 +102,9 @@ class Things:
         self.size = len(self._read.things) + 2
 
     def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
-        """Those that are known to be there, and not reached yet; all of them where none is."""
-        ways, known = self._read.ways(obs)
-        there = known & ~self._read.is_near(ways)
-        return there | ~there.any(-1, keepdim=True)
+        """Those that are known to be there; all of them where none is."""
+        _, known = self._read.ways(obs)
+        return known | ~known.any(-1, keepdim=True)
 
     def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B size"]:
         """Which it is, and the way there."""

@@ -4,11 +4,12 @@ The copies may be split into shards, each a Play of its own stepped by its own t
 on how many there are, but for the rounding of matrix products.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from marl_ppo.agents.policy import Policy
 from marl_ppo.play.play import Decided, Play
@@ -33,6 +34,9 @@ class Pupil(Protocol):
 
     def end(self, plays: Sequence[Play]) -> None:
         """The rollout is full."""
+
+    def metrics(self) -> Mapping[str, Tensor | float]:
+        """What only the pupil knows of the rollout, by name."""
 
 
 class Collector:

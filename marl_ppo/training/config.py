@@ -121,10 +121,13 @@ class HierarchyConfig:
     """what the manager chooses from: place, thing, or the name of a plugin's subgoals"""
     subgoal_steps: int = 10
     """decisions of the worker after which its manager decides anew at the latest"""
+    mix: Literal["rewards", "advantages"] = "rewards"
+    """how the worker minds both its subgoal and the world: it learns from the sum of their rewards until its option is over,
+    or from the sum of advantages, of which the world's look beyond the option and are told by the manager's critic"""
     intrinsic: float = 1.0
-    """weight of the reward for pursuing the subgoal, in what the worker learns from"""
+    """weight of what it is paid for its subgoal"""
     extrinsic: float = 1.0
-    """weight of the world's reward in it"""
+    """weight of the world's reward"""
     manager: PPOConfig = field(default_factory=lambda: PPOConfig(ent_coef=0.02))
     """how the manager learns; its gamma is per world step, too"""
     warm_up: float = 0.05

@@ -54,7 +54,7 @@ class Learner:
         executor: Executor | None = None,
     ) -> None:
         self.begins = begins
-        """share of the budget before which the policy is left as it is"""
+        """share of the budget before which only the critic learns"""
         self.policy = policy
         self.config = config
         self.value_norm = ValueNorm()
@@ -98,6 +98,8 @@ class Learner:
         }
         for group, rate in zip(self._adam.param_groups, self._rates.values(), strict=True):
             group["lr"] = rate(progress)
+        if progress < self.begins:
+            self._adam.param_groups[0]["lr"] = 0.0
         surrogate = find_part(plugins.SURROGATES, config.surrogate)
         is_lenient = config.surrogate == "lenient"
         loss = LossConfig(

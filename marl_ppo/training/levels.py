@@ -7,17 +7,24 @@ worker   decides wherever its seat acts, and is paid for pursuing the subgoal. F
 """
 
 import copy
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from torch import Tensor
 
 from marl_ppo.agents.hierarchy import SUBGOAL, HierarchicalActor, Option
 from marl_ppo.agents.observations import flat_obs
-from marl_ppo.envs.world import Array, WorldSpec
+from marl_ppo.envs.world import ActionSpace, Array, WorldSpec
 from marl_ppo.play.play import Decided, Play
+from marl_ppo.ppo.advantages import generalized_advantage
+from marl_ppo.ppo.losses import normalize_advantages
+from marl_ppo.training.batch import Batch
 from marl_ppo.training.config import HierarchyConfig
+from marl_ppo.training.policies import MANAGER, WORKER
 from marl_ppo.training.rollout import StepStore
 from marl_ppo.training.student import Student
 
@@ -61,15 +68,44 @@ class ManagerStudent(Student):
         return super().about_to_act(plays) & self.is_due
 
 
+class WorkerStudent(Student):
+    """A student that may mind more than the rewards of its level."""
+
+    others: Callable[[], Tensor] | None = None
+    """what gives the world's advantages [T, N, A] of its decisions, where they are mixed"""
+    weights: tuple[float, float] = (1.0, 1.0)
+    """of its own and of the world's advantages"""
+
+    def weighed(self, batch: Batch) -> Batch:
+        """See `Student.weighed`: the sum of both, each in units of its deviation."""
+        if self.others is None:
+            return batch
+        is_decision = batch.is_decision
+        fresh = self.others().flatten()
+        others = torch.cat([batch.advantages[: len(batch.advantages) - len(fresh)], fresh])
+        own, world = (normalize_advantages(some, is_decision) for some in (batch.advantages, others))
+        return replace(batch, advantages=self.weights[0] * own + self.weights[1] * world)
+
+
 class Levels:
     """Manager and worker of one group as one pupil."""
 
     def __init__(
-        self, actor: HierarchicalActor, manager: ManagerStudent, worker: Student, store: StepStore, config: HierarchyConfig
+        self,
+        name: str,
+        actor: HierarchicalActor,
+        manager: ManagerStudent,
+        worker: WorkerStudent,
+        store: StepStore,
+        config: HierarchyConfig,
     ) -> None:
-        """`store` is the world's; `actor` plays as both."""
+        """`store` is the world's; `actor` plays as both. `name` is that of the whole policy."""
+        self.name = name
         self.actor, self.manager, self.worker = actor, manager, worker
         manager.seated = worker.seated = actor
+        self._mixes = config.mix == "advantages"
+        if self._mixes:
+            worker.others, worker.weights = self._advantages, (config.intrinsic, config.extrinsic)
         self._store, self._config = store, config
         experience = worker.experience
         self._group = experience.group
@@ -82,6 +118,9 @@ class Levels:
             is_new=torch.zeros(seats, dtype=torch.bool),
         )
         """of every seat, [S, ...], after its last decision"""
+        # Of every step of the rollout, [T, N, A].
+        self._reached = torch.zeros_like(experience.decided)
+        self._paid = torch.zeros(experience.decided.shape)
 
     def begin(self) -> None:
         """See `Pupil`."""
@@ -131,18 +170,24 @@ class Levels:
         alive = self._store.alive[g][step + 2, copies].flatten()
         paid = self.actor.space.reward(chosen, self._obs(step + 1, own), after)
         decided = self.worker.experience.decided[step, copies].flatten()
-        paid = torch.where(decided & alive, config.intrinsic * paid, 0.0)
+        paid = self._paid[step, copies] = torch.where(decided & alive, paid, 0.0).view(-1, agents)
         rewards = self._store.rewards[g][step + 2, copies]
-        self.worker.store.rewards[g][step + 2, copies] = config.extrinsic * rewards + paid.view(-1, agents)
-        is_over = self._options.age[own] >= self.actor.subgoal_steps
-        is_over = decided & (is_over | self.actor.space.reached(chosen, after) | ~alive)
-        ends = self._store.terminations[g][step + 2, copies] | self._store.truncations[g][step + 2, copies]
-        self.worker.store.terminations[g][step + 2, copies] = is_over.view(-1, agents) | ends
+        summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
+        self.worker.store.rewards[g][step + 2, copies] = summed
+        reached = decided & self.actor.space.reached(chosen, after)
+        is_over = (decided & (self._options.age[own] >= self.actor.subgoal_steps) | reached).view(-1, agents)
+        terminated = self._store.terminations[g][step + 2, copies]
+        self.worker.store.terminations[g][step + 2, copies] = (
+            is_over | terminated | self._store.truncations[g][step + 2, copies]
+        )
+        # What was sought and ended the episode can no more be seen, but it paid.
+        self._reached[step, copies] = torch.where(terminated, rewards > 0, reached.view(-1, agents))
         self.manager.after_step(play, step, copies)
 
     def end(self, plays: Sequence[Play]) -> None:
         """See `Pupil`: what the worker would be shown next, and whose option is over."""
         g = self._group
+        self._acting = torch.from_numpy(self.worker.about_to_act(plays)).flatten()
         starting = torch.from_numpy(np.concatenate([play.starting[g] for play in plays]).reshape(-1))
         obs = self._obs(self._store.num_steps + 1, slice(None))
         self.manager.is_due = (
@@ -151,6 +196,67 @@ class Levels:
         shown = self.worker.store.obs[g][SUBGOAL][-1]
         shown.copy_(self.actor.shown(self._options.chosen, self._options.age, obs).view(shown.shape))
 
+    @torch.no_grad()
+    def metrics(self) -> dict[str, Tensor | float]:
+        """See `Pupil`: how manager and worker get on."""
+        manager, worker = self.manager.experience, self.worker.experience
+        decisions, options = worker.decided.sum(), manager.decided.sum().clamp(min=1)
+        chosen = manager.actions[manager.num_seats :][manager.decided.flatten()]
+        return {
+            f"{self.name}.{MANAGER}/subgoal_usage": _usage(chosen, self.actor.space.action),
+            f"{self.name}.{MANAGER}/option_length": decisions / options,
+            f"{self.name}.{WORKER}/subgoal_reached": self._reached.sum() / options,
+            f"{self.name}.{WORKER}/intrinsic_return": self._paid.sum() / options,
+            f"{self.name}.{WORKER}/extrinsic_return": (worker.decided * self._store.rewards[self._group][2:]).sum() / options,
+            f"{self.name}.{WORKER}/subgoal_sensitivity": self._sensitivity(),
+        }
+
+    @torch.no_grad()
+    def _advantages(self) -> Tensor:
+        """The world's, of every step [T, N, A], with the manager's critic, which values what all that it sees promises."""
+        g, store, ppo = self._group, self._store, self._config.manager
+        rows = range(1, store.num_steps + 2)
+        copies, none = slice(0, store.rewards[g].shape[1]), torch.zeros(0, dtype=torch.bool)
+        values = torch.stack([self.manager.values(row, copies, None, none)[0] for row in rows])
+        values = values.view(len(rows), *store.rewards[g].shape[1:])
+        truncations = store.truncations[g][2:]
+        advantages, _ = generalized_advantage(
+            store.rewards[g][2:],
+            None,
+            values[:-1],
+            torch.where(truncations, self.manager.experience.final_values, values[1:]),
+            store.terminations[g][2:],
+            truncations,
+            gamma=ppo.gamma,
+            gae_lambda=ppo.gae_lambda,
+        )
+        return advantages
+
+    def _sensitivity(self) -> Tensor:
+        """How much it matters to the worker what it is told: mean KL, in nats, between what it would do next and what it
+        would if the copy after its own had told it."""
+        g, actor = self._group, self.worker.policy.actor
+        obs, agents = self._obs(self._store.num_steps + 1, slice(None)), self.worker.experience.num_agents
+        others = torch.roll(self._options.chosen, agents, 0)
+        rows = self.worker.store.action_mask[g]
+        mask = None if rows is None else rows[-1].flatten(0, 1)
+        start = torch.ones(len(obs), dtype=torch.bool)
+        memory = torch.zeros(len(obs), actor.memory_size)
+        index = torch.tensor(self._store.spec.groups[g].agent_index).repeat(len(obs) // agents)
+        told, otherwise = (
+            actor(torch.cat([obs, self.actor.shown(chosen, self._options.age, obs)], -1), index, start, memory)[0]
+            for chosen in (self._options.chosen, others)
+        )
+        return actor.head.kl(told, otherwise, mask)[self._acting].mean()
+
     def _obs(self, row: int, seats: slice | Tensor) -> Tensor:
         """Flat obs [B, d] of seats at a row of the rollout."""
         return flat_obs({leaf: array[row].flatten(0, 1)[seats] for leaf, array in self._store.obs[self._group].items()})
+
+
+def _usage(chosen: Tensor, action: ActionSpace) -> Tensor:
+    """Of subgoals [B, ...] how evenly they are used: the entropy of their shares beside the most there can be, 0 to 1."""
+    kinds = action.nvec.prod() if isinstance(action, spaces.MultiDiscrete) else action.n  # type: ignore[union-attr]
+    counts = torch.unique(chosen, dim=0, return_counts=True)[1].float()
+    shares = counts / counts.sum()
+    return -(shares * shares.log()).sum() / max(math.log(kinds), 1e-9)

@@ -28,7 +28,7 @@ from marl_ppo.training.fused.playing import FusedActing, FusedValues
 from marl_ppo.training.fused.source import FusedGradients, why_not_fused
 from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.learner import Learner
-from marl_ppo.training.levels import Levels, ManagerStudent, manager_store, worker_store
+from marl_ppo.training.levels import Levels, ManagerStudent, WorkerStudent, manager_store, worker_store
 from marl_ppo.training.parts import find_part
 from marl_ppo.training.policies import MANAGER, WORKER, Part, acting, learning_agents, level_specs, make_policies, parts
 from marl_ppo.training.rollout import StepStore
@@ -155,7 +155,7 @@ def _enrol(
         fused = _is_fused(policy, part, config)
         learners[name] = learner = _learner(policy, part, config, fused, executor)
         actor, critic = _at_play(policy, config, fused)
-        kind = ManagerStudent if level == MANAGER else Student
+        kind = {MANAGER: ManagerStudent, WORKER: WorkerStudent}.get(level, Student)
         g = part.spec.groups.index(part.group)
         students[name] = kind(policy, stores[level], g, learner.value_norm, actor=actor, critic=critic)
     return students, learners
@@ -168,10 +168,11 @@ def _pupils(
         return list(students.values())
     found: list[Pupil] = []
     for name, agent in {name: agent for agent, name in learning_agents(spec, config).items()}.items():
-        actor, manager = own.policies[agent], students[f"{name}.{MANAGER}"]
+        actor, manager, worker = own.policies[agent], students[f"{name}.{MANAGER}"], students[f"{name}.{WORKER}"]
         assert isinstance(actor, HierarchicalActor)
         assert isinstance(manager, ManagerStudent)
-        found.append(Levels(actor, manager, students[f"{name}.{WORKER}"], store, config.hierarchy))
+        assert isinstance(worker, WorkerStudent)
+        found.append(Levels(name, actor, manager, worker, store, config.hierarchy))
     return found
 
 

@@ -3,7 +3,7 @@
 A rollout is written down by the collector, step by step, and read by the learner when it is full.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from marl_ppo.errors import WorldError
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.ppo.decisions import ClosedDecisions, OpenDecisions, close_decisions
 from marl_ppo.ppo.normalization import ValueNorm
+from marl_ppo.training.batch import Batch
 from marl_ppo.training.rollout import Experience, StepStore
 
 ForwardCritic = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -101,7 +102,11 @@ class Student:
             final.view(-1)[seats - copies.start * truncated.shape[1]] = values
 
     def end(self, plays: Sequence[Play]) -> None:
-        """The rollout is full."""
+        """See `Pupil`."""
+
+    def metrics(self) -> Mapping[str, Tensor | float]:
+        """See `Pupil`: nothing that its learner does not know."""
+        return {}
 
     @torch.no_grad()
     def close(self, plays: Sequence[Play], gamma: float) -> tuple[ClosedDecisions, OpenDecisions]:
@@ -134,6 +139,10 @@ class Student:
             next_values.view(shape[1:]).numpy(),
             gamma=gamma,
         )
+
+    def weighed(self, batch: Batch) -> Batch:
+        """What to learn from, where it is not the advantages as they are."""
+        return batch
 
     def about_to_act(self, plays: Sequence[Play]) -> Array:
         """bool [N, A]: the seats that decide next, on the obs after the last step."""

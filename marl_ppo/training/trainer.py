@@ -74,6 +74,8 @@ class Trainer:
         metrics: dict[str, Tensor | float] = {}
         for name in self.setup.learners:
             metrics |= {f"{name}/{key}": value for key, value in self._learn(name).items()}
+        for pupil in self.setup.pupils:
+            metrics |= pupil.metrics()
         self.update += 1
         episodes = tuple(log.take() for log in self.setup.logs)
         ended = time.perf_counter()
@@ -147,7 +149,7 @@ class Trainer:
         place = list(self.setup.learners).index(name)
         shuffle = torch.Generator().manual_seed(int(stream(config.seed, "shuffle", place, self.update)) >> 1)
         progress = self.update / config.num_updates
-        metrics = learner.update(batch, progress=progress, shuffle=shuffle) if progress >= learner.begins else {}
+        metrics = learner.update(student.weighed(batch), progress=progress, shuffle=shuffle)
         if student.policy.has_statistics and len(rows := batch.valid_rows):
             units = None if batch.shared is None else batch.shared[batch.unit_of(rows).unique()]
             student.policy.take_in(batch.obs[rows], units)
