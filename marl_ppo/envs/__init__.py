@@ -53,6 +53,13 @@ register_world(
     description="four discs in a line: turns, masks, nothing hidden",
 )
 
+_ROOMS = "marl_ppo.envs.rooms.worlds"
+for _name, _about in (
+    ("four_rooms", "from one of four rooms into the opposite one, rewarded on arrival alone"),
+    ("key_doors", "keys, the doors they open, and a target behind the last of them"),
+):
+    register_world(_name, f"{_ROOMS}:{_name}", description=_about)
+
 _PROBES = "marl_ppo.envs.probes"
 for _name, _class, _about in (
     ("bandit", "Bandit", "one decision, one best arm"),
