@@ -57,6 +57,7 @@ _ROOMS = "marl_ppo.envs.rooms.worlds"
 for _name, _about in (
     ("four_rooms", "from one of four rooms into the opposite one, rewarded on arrival alone"),
     ("key_doors", "keys, the doors they open, and a target behind the last of them"),
+    ("expedition", "many rooms, some locked, and targets that are to be found first"),
 ):
     register_world(_name, f"{_ROOMS}:{_name}", description=_about)
 

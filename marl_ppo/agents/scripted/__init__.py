@@ -114,7 +114,7 @@ for _world, _group, _script in (
     ("two_kinds", "workers", "probes:NameTheCue"),
     ("waits", "players", "probes:NameTheCue"),
     ("recall", "players", "probes:RememberTheCue"),
-    *((world_id, "agents", "rooms:Collector") for world_id in ("four_rooms", "key_doors")),
+    *((world_id, "agents", "rooms:Collector") for world_id in ("four_rooms", "key_doors", "expedition")),
     ("pettingzoo:pettingzoo.classic.rps_v2", "player", "rock:AlwaysRock"),
 ):
     register_script(_world, _group, f"{__name__}.{_script}")

@@ -5,7 +5,6 @@ memory   [C] of what was seen of each cell: UNKNOWN, FREE or WALL
 blocked  bool [C], cells that one cannot walk into; what is not known is hoped to be free
 """
 
-import numpy as np
 from numba import njit
 
 from marl_ppo.envs.world import Array
@@ -24,18 +23,18 @@ def cell_at(x: float, y: float, width: int, height: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def remember(memory: Array, window: Array, here: int, width: int, height: int, view: int) -> None:
-    """Note which cells of a window [view * view] around `here` are wall."""
-    row, column = here // width - view // 2, here % width - view // 2
-    for v in range(view * view):
-        r, c = row + v // view, column + v % view
+def remember(memory: Array, window: Array, here: int, width: int, height: int, span: int) -> None:
+    """Note which cells of a window [span * span] around `here` are wall."""
+    row, column = here // width - span // 2, here % width - span // 2
+    for v in range(span * span):
+        r, c = row + v // span, column + v % span
         if 0 <= r < height and 0 <= c < width:
             memory[r * width + c] = WALL if window[v] > 0.5 else FREE
 
 
 @njit(cache=True, nogil=True)
 def search(blocked: Array, here: int, width: int, steps: Array, first: Array, queue: Array) -> None:
-    """Write how many `steps` [C] it is from `here` to each cell, NOWHERE if there is no way, and the `first` action [C] of it."""
+    """Write the `steps` [C] from `here` to each cell, NOWHERE where there is no way, and the `first` action [C] of each way."""
     num_cells = blocked.shape[0]
     steps[:] = NOWHERE
     first[:] = 0

@@ -29,7 +29,8 @@ class Reading(NamedTuple):
 
     width: int
     height: int
-    view: int
+    span: int
+    """of the window, in cells"""
     bag: int
     others: int
     pockets: int
@@ -68,7 +69,7 @@ class Rambler(Script):
         self.reading = Reading(
             width=width,
             height=height,
-            view=view,
+            span=view,
             bag=first - pockets,
             others=first + 3 * len(kinds),
             pockets=pockets,
@@ -121,10 +122,10 @@ def _collect(obs: Array, memory: Array, reading: Reading, actions: Array) -> Non
 def look_around(seen: Array, memory: Array, reading: Reading, thing: Array, blocked: Array) -> int:
     """The cell of a walker; writes its memory of walls, the cells of things, NOWHERE of those not known, and what is blocked
     for it: walls, and doors that it has no key for."""
-    width, height, view = reading.width, reading.height, reading.view
+    width, height, span = reading.width, reading.height, reading.span
     x, y = seen[PLACE], seen[PLACE + 1]
     here = cell_at(x, y, width, height)
-    remember(memory, seen[reading.window : reading.window + view * view], here, width, height, view)
+    remember(memory, seen[reading.window : reading.window + span * span], here, width, height, span)
     for c in range(memory.shape[0]):
         blocked[c] = memory[c] == WALL
     for k in range(thing.shape[0]):

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from marl_ppo.envs.rooms.board import BASE, FLAG, FLOOR, WALL, Board, Kit
+from marl_ppo.envs.rooms.board import FLOOR, WALL, Board, Kit
 from marl_ppo.envs.rooms.chance import below
 from marl_ppo.envs.rooms.layout import Plan
 from marl_ppo.envs.seeds import uniform
@@ -17,8 +17,8 @@ PILLARS, BARS = 0.75, 0.6
 def lay_arena(board: Board, kit: Kit, plan: Plan, n: int, key: np.uint64, used: np.uint64, queue: Array) -> np.uint64:
     """Draw halves until one has all its floor connected; `plan.rows` and `plan.columns` are those of the whole, inside the rim.
 
-    Pillars stand on every second cell of every second row. Bases are in the middle of a side of the map, and agents start around
-    theirs. Returns `used`.
+    Pillars stand on every second cell of every second row. Bases are in the middle of a side of the map, and agents start
+    around theirs. Returns `used`.
     """
     rows, columns, stride, rim = plan.rows, plan.columns, plan.stride, plan.rim
     middle = columns // 2

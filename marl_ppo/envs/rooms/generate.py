@@ -1,7 +1,8 @@
-"""Episodes begin here: a map is laid out from the copy's own stream, or copied from a template; then everything is put back.
+"""Episodes begin here: a map is laid out from the copy's own stream, or copied from a template; then all is put back.
 
-Which maps are for training and which to evaluate on is a property of the map: `fingerprint` hashes its cells, things and starts,
-and an even hash is training's. A map of the wrong kind is thrown away and the stream goes on, so no map is ever of both.
+Which maps are for training and which to evaluate on is a property of the map: `fingerprint` hashes its cells, things
+and starts, and an even hash is training's. A map of the wrong kind is thrown away and the stream goes on, so no map is
+ever of both.
 """
 
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from marl_ppo.envs.rooms.arena import lay_arena
-from marl_ppo.envs.rooms.board import OWN, TARGET, WALL, Board, Kit, Rules
+from marl_ppo.envs.rooms.board import FLOOR, SPOT, WALL, Board, Kit, Rules
 from marl_ppo.envs.rooms.chance import below
 from marl_ppo.envs.rooms.layout import Plan, lay_rooms
 from marl_ppo.envs.rooms.rules import look, press
@@ -122,8 +123,8 @@ def _begin(board: Board, kit: Kit, rules: Rules, n: int) -> None:
     board.seen[n] = 0
     board.status[n] = 0
     for k in range(board.thing.shape[1]):
-        if board.cells[n, board.thing[n, k]] == 0:
-            board.cells[n, board.thing[n, k]] = 1  # FLOOR becomes SPOT
+        if board.cells[n, board.thing[n, k]] == FLOOR:
+            board.cells[n, board.thing[n, k]] = SPOT
     for a in range(board.agent.shape[1]):
         board.start[n, a] = board.agent[n, a]
         board.bag[n, a] = 0

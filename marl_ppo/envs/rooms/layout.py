@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from marl_ppo.envs.rooms.board import BARRIER, DOOR, FLOOR, GATE, KEY, LOCKED, OWN, PARCEL, PLATE, PRIVATE, TARGET, WALL, Board, Kit
+from marl_ppo.envs.rooms.board import BARRIER, FLOOR, KEY, LOCKED, OWN, PLATE, PRIVATE, TARGET, WALL, Board, Kit
 from marl_ppo.envs.rooms.chance import below
 from marl_ppo.envs.world import Array
 
@@ -77,7 +77,8 @@ def lay_rooms(board: Board, kit: Kit, plan: Plan, n: int, key: np.uint64, used: 
         if plan.code == OWN:
             room = behind[a] if below(key, used, 2) else parent[behind[a]]
             used += np.uint64(1)
-        board.agent[n, a] = _free_cell(board.thing, plan, n, room, below(key, used, plan.size * plan.size), board.thing.shape[1])
+        place = below(key, used, plan.size * plan.size)
+        board.agent[n, a] = _free_cell(board.thing, plan, n, room, place, board.thing.shape[1])
         used += np.uint64(1)
     return used
 

@@ -104,7 +104,7 @@ def observe(where: Array, board: Board, kit: Kit, rules: Rules, ended: Array, ob
 
 @njit(cache=True, nogil=True)
 def tell_state(where: Array, board: Board, kit: Kit, rules: Rules, state: Array) -> None:
-    """Write the state [N, S] as side 0 sees it: time left, scores, every agent and its bag, every thing and what became of it."""
+    """Write the state [N, S] as side 0 sees it: time left, scores, agents and their bags, things and what became of them."""
     num_agents, num_things, pockets = board.agent.shape[1], board.thing.shape[1], kit.pocket.shape[0]
     for n in range(board.agent.shape[0]):
         if not where[n]:

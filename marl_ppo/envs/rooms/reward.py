@@ -49,7 +49,7 @@ def tell_progress(
         success[n] = outcomes[n, 0] = board.tally[n, HOME_0]
         rooms_reached[n] = board.tally[n, ROOMS]
         doors_opened[n] = board.tally[n, OPENED]
-        left = 0
+        left = np.int64(0)
         if rules.goal == GATHER:
             for a in range(board.agent.shape[1]):
                 left = max(left, board.steps[n, 0, board.agent[n, a]])

@@ -99,7 +99,7 @@ def _opens(board: Board, kit: Kit, n: int, a: int, cell: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _touch(board: Board, kit: Kit, rules: Rules) -> None:
-    """What being somewhere does: rooms count, keys are taken, doors open, targets are visited, parcels and flags are taken up."""
+    """What being somewhere does: rooms count, doors open, targets are visited; keys, parcels and flags are taken."""
     for n in range(board.agent.shape[0]):
         board.happened[n, 0] = board.happened[n, 1] = 0
         for a in range(board.agent.shape[1]):

@@ -1,6 +1,6 @@
 """A copy as drawing primitives, a cell being a unit: walls in the colour of scenery, what belongs together in one colour."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +20,9 @@ from marl_ppo.envs.rooms.board import (
     Board,
     Kit,
 )
+from marl_ppo.envs.rooms.task import Task
 from marl_ppo.envs.scene import Box, Disc, Line, Primitive, Scene, Text
+from marl_ppo.envs.world import Array
 
 BLUE, GREEN, PURPLE, YELLOW = 0, 2, 3, 4
 COLOURS = (YELLOW, PURPLE, 5, GREEN, 1, 6)
@@ -28,8 +30,8 @@ COLOURS = (YELLOW, PURPLE, 5, GREEN, 1, 6)
 FLASH = "done!"
 
 
-def draw(task: Any, kit: Kit, board: Board) -> Scene:
-    """The scene of one copy: every array of `board` without its first axis."""
+def draw(task: Task, names: Sequence[str], kit: Kit, board: Board) -> Scene:
+    """The scene of one copy, of agents with these names: every array of `board` without its first axis."""
     width, height, rim, stride = task.width, task.height, task.plan.rim, task.stride
 
     def at(cell: int) -> tuple[float, float]:
@@ -41,7 +43,6 @@ def draw(task: Any, kit: Kit, board: Board) -> Scene:
         primitives += _halves(width, height)
     for k in np.argsort(kit.kind, kind="stable").tolist():
         primitives += _thing(k, int(kit.kind[k]), int(kit.mark[k]), int(board.status[k]), *at(board.thing[k]))
-    names = task.spec().agents
     sight = {}
     crowd: dict[int, int] = {}
     for a, cell in enumerate(board.agent.tolist()):
@@ -69,23 +70,33 @@ def _agent_colour(agent: int) -> int:
     return (BLUE, 1, PURPLE, YELLOW, 5, GREEN)[agent]
 
 
-def _walls(cells: Any, height: int) -> list[Primitive]:
-    """Every stretch of wall in a row as one box; `cells` have the outer wall around them."""
+def _walls(cells: Array, height: int) -> list[Primitive]:
+    """Stretches of wall along rows as one box each, what is left along columns; `cells` have the outer wall around them."""
     found: list[Primitive] = []
-    for r, row in enumerate(cells == WALL):
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], row.astype(np.int8), [0]])))
-        for first, last in edges.reshape(-1, 2).tolist():
-            x, y = (first + last) / 2 - 1.0, height - r + 0.5
-            found.append(Box(key=f"wall_{r}_{first}", x=x, y=y, width=last - first, height=1.0, alpha=0.55))
+    left = cells == WALL
+    for r, row in enumerate(left):
+        for first, last in _stretches(row):
+            if last - first > 1:
+                left[r, first:last] = False
+                x, y = (first + last) / 2 - 1.0, height - r + 0.5
+                found.append(Box(key=f"wall_{r}_{first}", x=x, y=y, width=last - first, height=1.0, alpha=0.55))
+    for c, column in enumerate(left.T):
+        for first, last in _stretches(column):
+            x, y = c - 0.5, height + 1.0 - (first + last) / 2
+            found.append(Box(key=f"wall_{first}_{c}", x=x, y=y, width=1.0, height=last - first, alpha=0.55))
     return found
+
+
+def _stretches(wall: Array) -> list[tuple[int, int]]:
+    """(first, last + 1) of every stretch of True in bool [cells]."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], wall.astype(np.int8), [0]])))
+    return [(first, last) for first, last in edges.reshape(-1, 2).tolist()]
 
 
 def _halves(width: int, height: int) -> list[Primitive]:
     found: list[Primitive] = []
     for side, x in ((0, width / 4 - 0.25), (1, 3 * width / 4 + 0.25)):
-        found.append(
-            Box(key=f"half_{side}", x=x, y=height / 2, width=width / 2 - 0.5, height=height, team=side, alpha=0.08)
-        )
+        found.append(Box(key=f"half_{side}", x=x, y=height / 2, width=width / 2 - 0.5, height=height, team=side, alpha=0.08))
     return found
 
 
@@ -110,7 +121,9 @@ def _thing(k: int, kind: int, mark: int, status: int, x: float, y: float) -> lis
     if kind == BARRIER:
         if status == ON:
             return [Box(key=key, x=x, y=y, width=1.0, height=1.0, team=colour, filled=False)]
-        bars = [Line(key=f"{key}_{i}", x=x + i / 4, y=y - 0.5, x2=x + i / 4, y2=y + 0.5, team=colour, width=0.1) for i in (-1, 0, 1)]
+        bars = [
+            Line(key=f"{key}_{i}", x=x + i / 4, y=y - 0.5, x2=x + i / 4, y2=y + 0.5, team=colour, width=0.1) for i in (-1, 0, 1)
+        ]
         return [Box(key=key, x=x, y=y, width=1.0, height=1.0, team=colour, alpha=0.3), *bars]
     if kind == PRIVATE:
         team = _agent_colour(mark)
@@ -158,7 +171,7 @@ def _bag(agent: str, bag: int, kit: Kit, x: float, y: float) -> list[Primitive]:
     return found
 
 
-def _caption(task: Any, board: Board) -> str:
+def _caption(task: Task, board: Board) -> str:
     if task.num_sides == 2:
         blue, orange = board.tally[2:4].tolist()
         return f"flags {blue} : {orange}"

@@ -29,7 +29,7 @@ from marl_ppo.envs.rooms.board import (
 from marl_ppo.envs.rooms.generate import FIXED, Template
 from marl_ppo.envs.rooms.layout import Plan
 from marl_ppo.envs.rooms.text import KEYS, PLATES, TextMap, Thing
-from marl_ppo.envs.world import Array, Group, Metric, Whereabouts, WorldSpec
+from marl_ppo.envs.world import Group, Metric, Whereabouts, WorldSpec
 from marl_ppo.envs.world import Thing as Told
 from marl_ppo.errors import ConfigError
 from marl_ppo.settings import require_within
@@ -196,11 +196,14 @@ class Task:
             return {
                 "flags_blue": Metric(description="brought home by blue", low=0.0, high=flags, event="flag", event_team=0),
                 "flags_orange": Metric(
-                    description="brought home by orange", low=0.0, high=flags, higher_is_better=False, event="flag", event_team=1
+                    description="brought home by orange",
+                    low=0.0,
+                    high=flags,
+                    higher_is_better=False,
+                    event="flag",
+                    event_team=1,
                 ),
-                "tags_blue": Metric(
-                    description="times blue tagged an opponent", low=0.0, high=tags, event="tag", event_team=0
-                ),
+                "tags_blue": Metric(description="times blue tagged an opponent", low=0.0, high=tags, event="tag", event_team=0),
                 "tags_orange": Metric(
                     description="times orange tagged an opponent",
                     low=0.0,
@@ -214,7 +217,9 @@ class Task:
         rooms = self.text.room.max() if self.text is not None else self.plan.rows * self.plan.columns
         return {
             "success": Metric(description="whether the task is done", low=0.0, high=1.0, event="success"),
-            "rooms_reached": Metric(description="rooms in which somebody was", low=0.0, high=float(max(rooms, 1)), event="room"),
+            "rooms_reached": Metric(
+                description="rooms in which somebody was", low=0.0, high=float(max(rooms, 1)), event="room"
+            ),
             "doors_opened": Metric(
                 description="locked doors opened, and times a gate was opened", low=0.0, high=float("inf"), event="door"
             ),

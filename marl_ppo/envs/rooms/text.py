@@ -167,7 +167,7 @@ def _check_character(row: int, column: int, mark: str, goal: int) -> None:
     if goal == CAPTURE:
         known = "#" + FLOORS + "<>()"
     if mark not in known:
-        raise _wrong(row, column, f"{mark!r} means nothing here; a map of this world may have {' '.join(known.replace(' ', ''))}")
+        raise _wrong(row, column, f"{mark!r} means nothing here; a map of this world has {' '.join(known.replace(' ', ''))}")
 
 
 def _check_counts(found: list[tuple[int, int, str]], goal: int) -> None:
@@ -198,7 +198,7 @@ def _check_mirror(lines: list[str]) -> None:
         for c, mark in enumerate(line):
             image = line[len(line) - 1 - c].translate(MIRRORED)
             if image != mark and {image, mark} - set(FLOORS):
-                raise _wrong(r, c, f"the map must be its own mirror image with blue for orange; opposite {mark!r} wants {mark.translate(MIRRORED)!r}")
+                raise _wrong(r, c, f"a map must be its own mirror image, < for > and ( for ): here {image!r} is wanted")
 
 
 def _wrong(row: int, column: int, why: str) -> ConfigError:

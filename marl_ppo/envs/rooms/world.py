@@ -1,4 +1,4 @@
-"""The worlds of rooms: one shell that owns the arrays and calls the kernels. `worlds.py` makes them, README.md has the rules."""
+"""The shell of all worlds of rooms: owns the arrays, calls the kernels. `worlds.py` makes them, README.md has the rules."""
 
 from collections.abc import Sequence
 
@@ -23,25 +23,21 @@ class Rooms(World):
         super().__init__(task.spec(), num_envs)
         self.task = task
         self.rules, self.kit = task.rules(), task.kit()
-        self.board = empty_board(
-            num_envs, task.num_cells, task.num_agents, len(task.things), task.num_targets, task.num_sides
-        )
+        self.board = empty_board(num_envs, task.num_cells, task.num_agents, len(task.things), task.num_targets, task.num_sides)
         self._template = task.template()
         self._ended = np.zeros(num_envs, bool)  # what is written to outputs is never read back
         self._no_state = np.zeros((num_envs, 0), np.float32)
         self._everywhere = np.ones(num_envs, bool)
 
     def scene(self, copy: int) -> Scene:
-        return draw(self.task, self.kit, Board(*(array[copy] for array in self.board)))
+        return draw(self.task, self.spec.agents, self.kit, Board(*(array[copy] for array in self.board)))
 
     def controls(self, agent: str) -> Steering:
         return steering(self.task.side[self.spec.agents.index(agent)])
 
     def _reset(self, where: Array) -> None:
         task = self.task
-        generate.start(
-            where, self.seeds, task.style, task.half, self._template, task.plan, self.board, self.kit, self.rules
-        )
+        generate.start(where, self.seeds, task.style, task.half, self._template, task.plan, self.board, self.kit, self.rules)
         self._ended[where] = False
         self._observe(where)
         out = self.outputs
