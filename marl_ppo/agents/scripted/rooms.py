@@ -5,6 +5,7 @@ Axes: B walkers, M memory size, K things, C cells.
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from marl_ppo.envs.world import Array, Group, WorldSpec
 from marl_ppo.errors import ConfigError
 
 KINDS = ("target", "key", "door", "plate", "gate", "own_door", "parcel", "own_flag", "other_flag", "own_base", "other_base")
-_TARGET, _KEY, _DOOR, _PLATE, _GATE, _OWN_DOOR, _PARCEL, _OWN_FLAG, _OTHER_FLAG, _OWN_BASE, _OTHER_BASE = range(len(KINDS))
+TARGET, KEY, DOOR, PLATE, GATE, OWN_DOOR, PARCEL, OWN_FLAG, OTHER_FLAG, OWN_BASE, OTHER_BASE = range(len(KINDS))
 _NAME = re.compile(rf"({'|'.join(sorted(KINDS, key=len, reverse=True))})(?:_([a-z0-9]))?(?:_\d+)?")
 
 
@@ -60,12 +61,12 @@ class Rambler(Script):
             kinds.append(KINDS.index(found[1]))
             marks.append(int(found[2], 36) if found[2] else 0)
         view, size = spec.config["view"], group.obs["vector"].shape[0]
-        channels = 1 + bool({_DOOR, _GATE, _OWN_DOOR} & set(kinds))
-        keys = sorted({mark for kind, mark in zip(kinds, marks, strict=True) if kind == _KEY})
-        pockets = len(keys) + bool({_PARCEL, _OTHER_FLAG} & set(kinds))
+        channels = 1 + bool({DOOR, GATE, OWN_DOOR} & set(kinds))
+        keys = sorted({mark for kind, mark in zip(kinds, marks, strict=True) if kind == KEY})
+        pockets = len(keys) + bool({PARCEL, OTHER_FLAG} & set(kinds))
         first = min(thing.place for thing in whereabouts.things.values())
         # Doors and keys carry the number of the pocket that tells of the key.
-        marks = [keys.index(m) if kind in (_KEY, _DOOR) and m in keys else m for kind, m in zip(kinds, marks, strict=True)]
+        marks = [keys.index(m) if kind in (KEY, DOOR) and m in keys else m for kind, m in zip(kinds, marks, strict=True)]
         self.reading = Reading(
             width=width,
             height=height,
@@ -81,24 +82,24 @@ class Rambler(Script):
         )
         self.memory_size = width * height
 
-    def rows(self, turn: Turn) -> tuple[Array, Array]:
-        """Obs and a copy of the memory, as arrays for kernels."""
-        return turn.obs.detach().cpu().contiguous().numpy(), turn.memory.detach().cpu().clone().contiguous().numpy()
+    def decide(self, turn: Turn, kernel: Callable[..., None], *more: Tensor) -> tuple[Tensor, Float[Tensor, "B M"]]:
+        """Actions and memories, by a kernel that writes them into arrays; it is given `more` [B] last."""
+        obs, index, *rest = (part.detach().cpu().contiguous().numpy() for part in (turn.obs, turn.agent_index, *more))
+        memory = turn.memory.detach().cpu().clone().contiguous().numpy()
+        actions = np.zeros(len(obs), np.int64)
+        kernel(obs, memory, index, self.reading, actions, *rest)
+        return torch.from_numpy(actions).to(turn.obs.device), torch.from_numpy(memory).to(turn.obs.device)
 
 
 class Collector(Rambler):
     """Takes the nearest key it can get to, then goes to the nearest target; if it knows of nothing to get to, it explores."""
 
     def play(self, turn: Turn) -> tuple[Tensor, Float[Tensor, "B M"]]:
-        obs, memory = self.rows(turn)
-        actions = np.zeros(len(obs), np.int64)
-        _collect(obs, memory, self.reading, actions)
-        device = turn.obs.device
-        return torch.from_numpy(actions).to(device), torch.from_numpy(memory).to(device)
+        return self.decide(turn, _collect)
 
 
 @njit(cache=True, nogil=True)
-def _collect(obs: Array, memory: Array, reading: Reading, actions: Array) -> None:
+def _collect(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array) -> None:
     """Write the actions [B]."""
     num_cells = reading.width * reading.height
     steps, first, queue = np.empty(num_cells, np.int64), np.empty(num_cells, np.int64), np.empty(num_cells, np.int64)
@@ -107,7 +108,7 @@ def _collect(obs: Array, memory: Array, reading: Reading, actions: Array) -> Non
         here = look_around(obs[b], memory[b], reading, thing, blocked)
         search(blocked, here, reading.width, steps, first, queue)
         best, to = num_cells + 1, NOWHERE
-        for wanted in (_KEY, _TARGET):
+        for wanted in (KEY, TARGET):
             for k in range(thing.shape[0]):
                 if reading.kind[k] == wanted and thing[k] != NOWHERE and NOWHERE < steps[thing[k]] < best:
                     best, to = steps[thing[k]], thing[k]
@@ -133,7 +134,7 @@ def look_around(seen: Array, memory: Array, reading: Reading, thing: Array, bloc
         thing[k] = NOWHERE
         if seen[at + 2] > 0.5:
             thing[k] = cell_at(x + seen[at], y + seen[at + 1], width, height)
-            if reading.kind[k] == _DOOR and seen[reading.bag + reading.mark[k]] < 0.5:
+            if reading.kind[k] == DOOR and seen[reading.bag + reading.mark[k]] < 0.5:
                 blocked[thing[k]] = True
     return here
 

@@ -133,9 +133,9 @@ def _begin(board: Board, kit: Kit, rules: Rules, n: int) -> None:
             board.visited[n] |= room
             board.tally[n, 0] += 1
     if rules.has_plates:
-        press(board, kit, n)
+        press(board, kit, n, n + 1)
     if rules.hidden:
-        look(board, kit, rules, n)
+        look(board, kit, rules, n, n + 1)
 
 
 @njit(cache=True, nogil=True)

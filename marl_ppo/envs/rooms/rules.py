@@ -42,6 +42,9 @@ from marl_ppo.envs.rooms.board import (
 )
 from marl_ppo.envs.world import Array
 
+NO_GUARD = 2
+"""steps from one's own base within which one cannot tag"""
+
 _ONE = np.int64(1)
 
 
@@ -67,11 +70,10 @@ def advance(board: Board, actions: Array, kit: Kit, rules: Rules, ended: Array) 
         _hand_over(board, kit, rules, before)
     if rules.goal == DELIVER or rules.goal == CAPTURE:
         _carry(board, kit)
-    for n in range(board.agent.shape[0]):
-        if rules.has_plates:
-            press(board, kit, n)
-        if rules.hidden:
-            look(board, kit, rules, n)
+    if rules.has_plates:
+        press(board, kit, 0, board.agent.shape[0])
+    if rules.hidden:
+        look(board, kit, rules, 0, board.agent.shape[0])
     _judge(board, kit, rules, ended)
 
 
@@ -146,8 +148,12 @@ def _bring_home(board: Board, kit: Kit, n: int, a: int) -> None:
 
 @njit(cache=True, nogil=True)
 def _tag(board: Board, kit: Kit, rules: Rules) -> None:
-    """Who is within a step of an opponent, in that one's half, goes back to its start, and a flag it carried to its base."""
+    """Who is within a step of an opponent, in that one's half, goes back to its start, and a flag it carried to its base.
+
+    An opponent too near to its own base tags nobody: who stood on it could never be passed.
+    """
     num_agents = board.agent.shape[1]
+    bases = _thing_of(kit, BASE)
     for n in range(board.agent.shape[0]):
         tagged = _ONE * 0
         for a in range(num_agents):
@@ -155,7 +161,8 @@ def _tag(board: Board, kit: Kit, rules: Rules) -> None:
             if half < 0 or half == kit.side[a]:
                 continue
             for b in range(num_agents):
-                if kit.side[b] != kit.side[a] and _apart(board.agent[n, a], board.agent[n, b], rules.stride) <= 1:
+                near = kit.side[b] == half and _apart(board.agent[n, a], board.agent[n, b], rules.stride) <= 1
+                if near and _apart(board.agent[n, b], board.thing[n, bases + half], rules.stride) > NO_GUARD:
                     tagged |= _ONE << a
         if tagged != 0:
             for a in range(num_agents):
@@ -211,37 +218,40 @@ def _thing_of(kit: Kit, kind: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def press(board: Board, kit: Kit, n: int) -> None:
-    """Plates are pressed by who stands on them, and a gate is open as long as one of its plates is."""
-    pressed = _ONE * 0
-    for k in range(kit.kind.shape[0]):
-        if kit.kind[k] == PLATE:
-            board.status[n, k] = THERE
-            for a in range(board.agent.shape[1]):
-                if board.agent[n, a] == board.thing[n, k]:
+def press(board: Board, kit: Kit, first: int, end: int) -> None:
+    """Plates are pressed by who stands on them, and a gate is open as long as one of its plates is. Of copies before `end`."""
+    for n in range(first, end):
+        pressed = _ONE * 0
+        for k in range(kit.kind.shape[0]):
+            if kit.kind[k] == PLATE:
+                board.status[n, k] = THERE
+                for a in range(board.agent.shape[1]):
+                    if board.agent[n, a] == board.thing[n, k]:
+                        board.status[n, k] = ON
+                        pressed |= _ONE << k
+        for k in range(kit.kind.shape[0]):
+            if kit.kind[k] == BARRIER:
+                is_open = (pressed & kit.key_of[k]) != 0
+                if is_open and board.status[n, k] == THERE:
+                    board.tally[n, OPENED] += 1
+                if is_open:
                     board.status[n, k] = ON
-                    pressed |= _ONE << k
-    for k in range(kit.kind.shape[0]):
-        if kit.kind[k] == BARRIER:
-            is_open = (pressed & kit.key_of[k]) != 0
-            if is_open and board.status[n, k] == THERE:
-                board.tally[n, OPENED] += 1
-            if is_open:
-                board.status[n, k] = ON
-            elif board.status[n, k] == ON:
-                board.status[n, k] = SHUT
-            board.cells[n, board.thing[n, k]] = OPEN if is_open else GATE
+                elif board.status[n, k] == ON:
+                    board.status[n, k] = SHUT
+                board.cells[n, board.thing[n, k]] = OPEN if is_open else GATE
 
 
 @njit(cache=True, nogil=True)
-def look(board: Board, kit: Kit, rules: Rules, n: int) -> None:
-    """Remember, for each side, the things that are in a window of one of its agents."""
-    for a in range(board.agent.shape[1]):
-        row, column = divmod(board.agent[n, a], rules.stride)
-        for k in range(kit.kind.shape[0]):
-            there, across = divmod(board.thing[n, k], rules.stride)
-            if abs(there - row) <= rules.radius and abs(across - column) <= rules.radius:
-                board.seen[n, kit.side[a]] |= _ONE << k
+def look(board: Board, kit: Kit, rules: Rules, first: int, end: int) -> None:
+    """Remember, for each side, the things that are in a window of one of its agents. Of copies before `end`."""
+    for n in range(first, end):
+        for a in range(board.agent.shape[1]):
+            row, column = divmod(board.agent[n, a], rules.stride)
+            for k in range(kit.kind.shape[0]):
+                if not board.seen[n, kit.side[a]] >> k & 1:
+                    there, across = divmod(board.thing[n, k], rules.stride)
+                    if abs(there - row) <= rules.radius and abs(across - column) <= rules.radius:
+                        board.seen[n, kit.side[a]] |= _ONE << k
 
 
 @njit(cache=True, nogil=True)

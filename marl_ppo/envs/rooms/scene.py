@@ -38,9 +38,8 @@ def draw(task: Task, names: Sequence[str], kit: Kit, board: Board) -> Scene:
         row, column = divmod(int(cell), stride)
         return column - rim + 0.5, height - (row - rim) - 0.5
 
-    primitives = _walls(board.cells.reshape(-1, stride)[rim - 1 : rim + height + 1, rim - 1 : rim + width + 1], height)
-    if task.num_sides == 2:
-        primitives += _halves(width, height)
+    primitives = _halves(width, height) if task.num_sides == 2 else []
+    primitives += _walls(board.cells.reshape(-1, stride)[rim - 1 : rim + height + 1, rim - 1 : rim + width + 1], height)
     for k in np.argsort(kit.kind, kind="stable").tolist():
         primitives += _thing(k, int(kit.kind[k]), int(kit.mark[k]), int(board.status[k]), *at(board.thing[k]))
     sight = {}

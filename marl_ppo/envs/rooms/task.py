@@ -145,7 +145,8 @@ class Task:
             side=np.array(self.side, np.int64),
             way=np.array([[0, -stride, stride, -1 + 2 * s, 1 - 2 * s] for s in sides], np.int64),
             window=np.array([[r * stride + (1 - 2 * s) * c for r in reach for c in reach] for s in sides], np.int64),
-            place=np.array([np.stack([(1 - 2 * s) * x, y], axis=1) for s in sides], np.float32),
+            # Adding 0 makes 0 of -0, which would tell the sides apart.
+            place=np.array([np.stack([(1 - 2 * s) * x + 0.0, y], axis=1) for s in sides], np.float32),
             told=np.array([_told(self.things, s) for s in sides], np.int64),
             pocket=np.array([bits for _, bits in self.pockets], np.int64),
             others=np.array(others, np.int64).reshape(self.num_agents, self.num_agents - 1),

@@ -123,7 +123,7 @@ def plates(
 def relay(
     *,
     num_envs: int = 1,
-    agents: int = 2,
+    agents: int = 3,
     room: int = 4,
     known: Known = "all",
     maps: Maps = "all",
