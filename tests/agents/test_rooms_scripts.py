@@ -42,7 +42,7 @@ def test_planners_succeed(world_id: str, config: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("world_id", ["four_rooms", "key_doors", "plates", "relay", "expedition"])
 def test_chance_hardly_ever_does(world_id: str) -> None:
-    """Of thousands of episodes it succeeds in 0.9 % of expedition's, fewer of the others'."""
+    """In 1.3 % of 10,000 episodes of four_rooms, in 0.2 % or less of the others'; README.md beside the worlds has them."""
     assert success(world_id, "random") <= 0.03
 
 
