@@ -55,11 +55,11 @@ register_world(
 
 _ROOMS = "marl_ppo.envs.rooms.worlds"
 for _name, _about in (
-    ("four_rooms", "from one of four rooms into the opposite one, rewarded on arrival alone"),
-    ("key_doors", "keys, the doors they open, and a target behind the last of them"),
+    ("four_rooms", "from one of four rooms into the opposite one"),
+    ("key_doors", "keys, the doors they open, a target behind the last"),
     ("plates", "two agents hold gates open for each other"),
-    ("relay", "a parcel goes from hand to hand through doorways of one agent each"),
-    ("expedition", "many rooms, some locked, and targets that are to be found first"),
+    ("relay", "a parcel goes from hand to hand through private doorways"),
+    ("expedition", "many rooms, some locked, and targets to be found"),
     ("capture_flag", "two teams, two flags, a map and its mirror image"),
 ):
     register_world(_name, f"{_ROOMS}:{_name}", description=_about)

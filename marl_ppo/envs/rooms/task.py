@@ -222,7 +222,7 @@ class Task:
                 description="rooms in which somebody was", low=0.0, high=float(max(rooms, 1)), event="room"
             ),
             "doors_opened": Metric(
-                description="locked doors opened, and times a gate was opened", low=0.0, high=float("inf"), event="door"
+                description="locked doors and gates that were opened, each once", low=0.0, high=float("inf"), event="door"
             ),
             "distance_left": Metric(
                 description=f"steps to {whose}, if every door stood open; of agents the farthest counts",
