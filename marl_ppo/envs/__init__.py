@@ -53,6 +53,17 @@ register_world(
     description="four discs in a line: turns, masks, nothing hidden",
 )
 
+_ROOMS = "marl_ppo.envs.rooms.worlds"
+for _name, _about in (
+    ("four_rooms", "from one of four rooms into the opposite one"),
+    ("key_doors", "keys, the doors they open, a target behind the last"),
+    ("plates", "two agents hold gates open for each other"),
+    ("relay", "a parcel goes from hand to hand through private doorways"),
+    ("expedition", "many rooms, some locked, and targets to be found"),
+    ("capture_flag", "two teams, two flags, a map and its mirror image"),
+):
+    register_world(_name, f"{_ROOMS}:{_name}", description=_about)
+
 _PROBES = "marl_ppo.envs.probes"
 for _name, _class, _about in (
     ("bandit", "Bandit", "one decision, one best arm"),

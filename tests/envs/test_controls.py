@@ -65,6 +65,14 @@ def test_particles_go_the_way_that_was_pressed_last() -> None:
     assert steering("tag", "agent_0", action="continuous").act(keys("left", "up"), None) == (0, 1, 0, 0, 1)
 
 
+@pytest.mark.parametrize(("agent", "actions"), [("blue_0", [0, 1, 2, 3, 4]), ("orange_1", [0, 1, 2, 4, 3])])
+def test_rooms_walk_where_arrows_point_in_the_picture(agent: str, actions: list[int]) -> None:
+    """Orange's own frame is the picture mirrored."""
+    walker = steering("capture_flag", agent)
+
+    assert [walker.act(keys(*held), None) for held in ((), ("up",), ("down",), ("left",), ("d",))] == actions
+
+
 def test_a_word_is_said_until_another_one_is() -> None:
     speaker = steering("speaker_listener", "speaker_0")
     both = steering("reference", "agent_0")

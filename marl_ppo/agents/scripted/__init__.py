@@ -114,6 +114,10 @@ for _world, _group, _script in (
     ("two_kinds", "workers", "probes:NameTheCue"),
     ("waits", "players", "probes:NameTheCue"),
     ("recall", "players", "probes:RememberTheCue"),
+    *((world_id, "agents", "rooms:Collector") for world_id in ("four_rooms", "key_doors", "expedition")),
+    ("plates", "agents", "rooms_teams:Escort"),
+    ("relay", "agents", "rooms_teams:Courier"),
+    ("capture_flag", "agents", "rooms_teams:Raider"),
     ("pettingzoo:pettingzoo.classic.rps_v2", "player", "rock:AlwaysRock"),
 ):
     register_script(_world, _group, f"{__name__}.{_script}")
