@@ -17,9 +17,9 @@ import torch._lazy.ts_backend
 from marl_ppo.agents.actor_critic import ActorCritic
 from marl_ppo.errors import ConfigError
 from marl_ppo.training.batch import Batch, copy_steps, decisions, make_batch
-from marl_ppo.training.student import Student
 from marl_ppo.training.elsewhere import ActingElsewhere, ValuesElsewhere
 from marl_ppo.training.gradients import LossConfig, PlainGradients, Targets
+from marl_ppo.training.student import Student
 from marl_ppo.training.trainer import Trainer
 
 LAZY = torch.device("lazy")

@@ -15,15 +15,15 @@ from marl_ppo.envs import make_world
 from marl_ppo.envs.conformance import check_world
 from marl_ppo.errors import ConfigError, FileFormatError
 from marl_ppo.training.batch import Batch, make_batch
-from marl_ppo.training.student import Student
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.fused.playing import FusedActing
 from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.players import find_trained, load_player
-from marl_ppo.training.run import train
 from marl_ppo.training.policies import make_policies
+from marl_ppo.training.run import train
 from marl_ppo.training.setup import spec_of
+from marl_ppo.training.student import Student
 from marl_ppo.training.trainer import Trainer
 
 pytestmark = pytest.mark.usefixtures("shown")

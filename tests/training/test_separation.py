@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from marl_ppo.training.config import TrainConfig
+from marl_ppo.training.config import HierarchyConfig, TrainConfig
 from marl_ppo.training.trainer import Trainer
 
 Settings = dict[str, Any]
@@ -128,6 +128,14 @@ LEARNERS: dict[str, tuple[Settings, int]] = {
     "turns, memory": ({"world": "kuhn", "network": {"memory": "gru"}}, 1),
     "waiting": ({"world": "waits"}, 1),
     "waiting, memory": ({"world": "waits", "network": {"memory": "gru"}}, 1),
+    "hierarchy": ({"world": "spread", "policy": "hierarchical"}, 1),
+    "hierarchy, plain": ({"world": "spread", "policy": "hierarchical", "fused": False}, 1),
+    "hierarchy, memory": ({"world": "key_doors", "policy": "hierarchical", "network": {"memory": "gru"}}, 1),
+    "hierarchy in two threads": ({"world": "spread", "policy": "hierarchical", "threads": 2}, 1),
+    "hierarchy, masked subgoals": (
+        {"world": "key_doors", "policy": "hierarchical", "hierarchy": HierarchyConfig(subgoals="thing")},
+        1,
+    ),
 }
 """settings, and the updates to look at: where decisions stay open, those carried into the second rollout are an older
 policy's"""

@@ -1,0 +1,181 @@
+"""How manager and worker learn from one rollout."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from marl_ppo.ppo.advantages import generalized_advantage
+from marl_ppo.training.batch import make_batch
+from marl_ppo.training.config import HierarchyConfig, PPOConfig, TrainConfig
+from marl_ppo.training.student import Student
+from marl_ppo.training.trainer import Trainer
+
+GAMMA = 0.9
+
+
+def hierarchy(small: Any, world: str = "four_rooms", *, steps: int = 5, subgoals: str = "place", **over: Any) -> TrainConfig:
+    levels = HierarchyConfig(
+        subgoals=subgoals,
+        subgoal_steps=steps,
+        warm_up=over.pop("warm_up", 0.0),
+        mix=over.pop("mix", "rewards"),
+        manager=PPOConfig(num_minibatches=2, update_epochs=2, gamma=GAMMA),
+    )
+    config: TrainConfig = small(world, policy="hierarchical", hierarchy=levels, **over)
+    return config
+
+
+def decisions_of(config: TrainConfig, level: str, rollouts: int) -> list[list[tuple[float, int, float, float, bool]]]:
+    """Each seat's closed decisions of several rollouts without learning: reward, duration, value, next value, whether final."""
+    with Trainer(config) as trainer:
+        student = trainer.setup.students[f"agents.{level}"]
+        found: list[list[tuple[float, int, float, float, bool]]] = [[] for _ in range(student.experience.num_seats)]
+        trainer.setup.collector.start()
+        for _ in range(rollouts):
+            trainer.setup.collector.collect()
+            closed, left_open = student.close(trainer.setup.plays, GAMMA)
+            student.experience.lay_out(student.store)
+            student.experience.carry(student.store, left_open, student.policy.critic.shared)
+            seats = closed.counts.flatten()
+            fields = [field.reshape(len(field), len(seats)) for field in closed[2:]]
+            rewards, durations, values, next_values, terminations, truncations = fields
+            for seat, count in enumerate(seats):
+                for d in range(count):
+                    end = bool(terminations[d, seat] or truncations[d, seat])
+                    told = rewards[d, seat], durations[d, seat], values[d, seat], next_values[d, seat], end
+                    found[seat].append((float(told[0]), int(told[1]), float(told[2]), float(told[3]), told[4]))
+    return found
+
+
+def test_an_option_that_a_rollout_cuts_ends_as_if_it_had_not_been_cut(small: Any) -> None:
+    """n, R, V and V' of all options, and so δ, are the same in rollouts of 4, 6 and 24 steps."""
+    whole = decisions_of(hierarchy(small, "spread", num_steps=24, num_envs=6), "manager", 1)
+    for num_steps in (4, 6):
+        cut = decisions_of(hierarchy(small, "spread", num_steps=num_steps, num_envs=6), "manager", 24 // num_steps)
+        assert [[d[1] for d in seat] for seat in cut] == [[d[1] for d in seat] for seat in whole]
+        np.testing.assert_allclose(
+            [d[:4] for seat in cut for d in seat], [d[:4] for seat in whole for d in seat], rtol=1e-5, atol=1e-6
+        )
+    assert max(d[1] for seat in whole for d in seat) == 5
+
+
+def test_options_last_as_long_as_they_may_and_gather_what_the_world_pays(small: Any) -> None:
+    """In spread everybody is paid in every step: an option of five steps gathers five rewards, discounted."""
+    config = hierarchy(small, "spread", num_steps=10, num_envs=4)
+    with Trainer(config) as trainer:
+        trainer.setup.collector.start()
+        trainer.setup.collector.collect()
+        manager = trainer.setup.students["agents.manager"]
+        closed, _ = manager.close(trainer.setup.plays, GAMMA)
+        paid = trainer.setup.store.rewards[0][2:].numpy()
+        first = closed.durations[0] == 5
+        gathered = sum(GAMMA**t * paid[t] for t in range(5))
+
+    assert first.any()
+    np.testing.assert_allclose(closed.rewards[0][first], gathered[first], rtol=1e-5)
+
+
+def test_a_manager_that_decides_at_every_step_learns_by_flat_advantages(small: Any) -> None:
+    config = hierarchy(small, "spread", steps=1, num_steps=9)
+    with Trainer(config) as trainer:
+        trainer.setup.collector.start()
+        trainer.setup.collector.collect()
+        manager = trainer.setup.students["agents.manager"]
+        closed, left_open = manager.close(trainer.setup.plays, GAMMA)
+        store = trainer.setup.store
+        values = manager.experience.values[manager.experience.num_seats :].view(manager.experience.decided.shape)
+        last = torch.from_numpy(closed.next_values[-1])
+        flat, _ = generalized_advantage(
+            store.rewards[0][2:],
+            None,
+            values,
+            torch.cat([values[1:], last[None]]),
+            store.terminations[0][2:],
+            store.truncations[0][2:],
+            gamma=GAMMA,
+            gae_lambda=0.95,
+        )
+        batch = make_batch(store, manager.experience, closed, "joint", gamma=GAMMA, gae_lambda=0.95)
+
+    assert not left_open.open.any()
+    assert (closed.counts == 9).all()
+    torch.testing.assert_close(batch.advantages[manager.experience.num_seats :].view(flat.shape), flat, rtol=0, atol=0)
+
+
+def test_a_worker_s_episode_is_an_option_and_pays_for_the_subgoal(small: Any) -> None:
+    """No option gets more than one reward for reaching, and ends with it; without reaching, it ends after its time."""
+    with Trainer(hierarchy(small, num_steps=40, num_envs=16)) as trainer:
+        trainer.setup.collector.start()
+        trainer.setup.collector.collect()
+        manager, worker = (trainer.setup.students[f"agents.{level}"] for level in ("manager", "worker"))
+        ends = worker.store.terminations[0][2:, :, 0]
+        begins = manager.experience.decided[:, :, 0]
+        paid = worker.store.rewards[0][2:, :, 0]
+
+    # An option begins exactly where the one before has ended.
+    assert torch.equal(ends[:-1], begins[1:])
+    assert (paid[~ends] < 0.5).all()
+    assert (paid[ends] > 0.5).any()
+
+
+@pytest.mark.parametrize("mix", ["rewards", "advantages"])
+@pytest.mark.parametrize(("world", "subgoals"), [("spread", "thing"), ("four_rooms", "place")])
+def test_both_levels_train(small: Any, world: str, subgoals: str, mix: str) -> None:
+    with Trainer(hierarchy(small, world, subgoals=subgoals, mix=mix)) as trainer:
+        before = weights(trainer)
+        metrics = [trainer.train_once().metrics for _ in range(3)][-1]
+        after = weights(trainer)
+
+    assert all(not torch.equal(before[name], after[name]) for name in before)
+    (name,) = {key.rpartition(".manager/")[0] for key in metrics if ".manager/subgoal_usage" in key}
+    assert 0 < metrics[f"{name}.manager/subgoal_usage"] <= 1
+    assert 1 <= metrics[f"{name}.manager/option_length"] <= 5
+    assert metrics[f"{name}.worker/subgoal_sensitivity"] >= 0
+
+
+def test_a_manager_s_actor_rests_while_its_worker_warms_up(small: Any) -> None:
+    with Trainer(hierarchy(small, warm_up=0.5)) as trainer:
+        before = weights(trainer)
+        while trainer.update < trainer.config.num_updates // 2:
+            trainer.train_once()
+        rested = weights(trainer)
+        trainer.train_once()
+        after = weights(trainer)
+
+    def moved(first: dict[str, Tensor], second: dict[str, Tensor]) -> set[str]:
+        return {name for name in first if not torch.equal(first[name], second[name])}
+
+    assert moved(before, rested) == {"agents.manager critic", "agents.worker actor", "agents.worker critic"}
+    assert "agents.manager actor" in moved(rested, after)
+
+
+def weights(trainer: Trainer) -> dict[str, Tensor]:
+    """Of each network, in one vector."""
+
+    def flat(student: Student, network: str) -> Tensor:
+        return torch.cat([p.detach().flatten().clone() for p in getattr(student.policy, network).parameters()])
+
+    students = trainer.setup.students.items()
+    return {f"{name} {network}": flat(student, network) for name, student in students for network in ("actor", "critic")}
+
+
+def test_a_resumed_hierarchy_goes_on_as_if_it_had_not_stopped(small: Any) -> None:
+    config = hierarchy(small, network={"memory": "gru"})
+    with Trainer(config) as trainer:
+        for _ in range(3):
+            trainer.train_once()
+        saved = trainer.checkpoint()
+        for _ in range(3):
+            trainer.train_once()
+        whole = weights(trainer)
+    with Trainer(config) as resumed:
+        resumed.restore(saved)
+        for _ in range(3):
+            resumed.train_once()
+        again = weights(resumed)
+
+    for name, tensor in whole.items():
+        torch.testing.assert_close(again[name], tensor, rtol=0, atol=0)
