@@ -85,6 +85,8 @@ def main(arguments: list[str]) -> None:
     """Open the window."""
     words, settings, flags = split_words(arguments)
     command = parse_flags(PlayFlags, flags, "marl-ppo play WORLD")
+    if command.at and command.replay is None:
+        raise ConfigError(f"--at {command.at} is a moment of a recorded match: name it with --replay FILE")
     if command.rate is not None and not 0 < command.rate < math.inf:
         raise ConfigError(f"rate must be positive and finite, got {command.rate}")
     with ExitStack() as stack:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from marl_ppo.cli.arguments import one_word, parse_flags, split_words
+from marl_ppo.cli.arguments import one_word, parse_flags, require_file, split_words
 from marl_ppo.envs.world import WorldSpec
 from marl_ppo.errors import ConfigError, FileFormatError, MarlPPOError
 from marl_ppo.evaluation.replays import new_file, save_replay
 from marl_ppo.leagues.folders import as_player
 from marl_ppo.play.branching import origin_of, play_on
 from marl_ppo.play.seating import Player, by_agent
-from marl_ppo.replays.files import find_replay, read_replay
+from marl_ppo.replays.files import SUFFIX, find_replay, read_replay
 from marl_ppo.replays.recorder import Recorder
 from marl_ppo.replays.replay import Replay
 from marl_ppo.replays.simulation import world_of
@@ -42,6 +42,9 @@ def main(arguments: list[str]) -> None:
     command = parse_flags(BranchFlags, flags, "marl-ppo replay branch FILE --at STEP")
     if (word := one_word(words)) is None:
         raise ConfigError("name the replay: marl-ppo replay branch FILE --at STEP")
+    require_file(command.out)
+    if command.out is not None and command.out.suffix != SUFFIX:
+        raise ConfigError(f"--out must name a file that ends with {SUFFIX}, got {str(command.out)!r}")
     path = find_replay(word)
     replay = read_replay(path)
     world = world_of(replay)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from marl_ppo.cli.arguments import one_word, parse_flags, split_words
+from marl_ppo.cli.arguments import one_word, parse_flags, require_file, split_words
 from marl_ppo.errors import ConfigError
 from marl_ppo.replays.files import find_replay, read_replay
 from marl_ppo.viewer.clip import Clip
@@ -16,12 +16,14 @@ from marl_ppo.viewer.feed import Timeline
 from marl_ppo.viewer.gif import Frame, write_gif
 from marl_ppo.viewer.mp4 import require_mp4, write_mp4
 from marl_ppo.viewer.playback import END_PAUSE_S
+from marl_ppo.viewer.renderer import SMALLEST_PICTURE_PX
 from marl_ppo.viewer.replayed import ReplayTimeline
 from marl_ppo.viewer.show import Show
 from marl_ppo.viewer.watch import GIF_FPS, GIF_SIZE, gif_frames
 from marl_ppo.viewer.web.page import require_html, write_html
 
 VIDEO_FPS = 30
+LARGEST_PICTURE_PX = 4096
 Wanted = Annotated[bool, tyro.conf.FlagCreatePairsOff]
 
 
@@ -55,6 +57,10 @@ def main(arguments: list[str]) -> None:
         raise ConfigError("name the replay: marl-ppo replay export FILE --html")
     if not 0 < command.speed < math.inf:
         raise ConfigError(f"speed must be positive and finite, got {command.speed}")
+    if not SMALLEST_PICTURE_PX <= min(command.size) <= max(command.size) <= LARGEST_PICTURE_PX:
+        raise ConfigError(
+            f"size must be from {SMALLEST_PICTURE_PX} to {LARGEST_PICTURE_PX} pixels each way, got {list(command.size)}"
+        )
     path = find_replay(word)
     files = _files(command, path)
     timeline = ReplayTimeline(read_replay(path))
@@ -97,6 +103,7 @@ def _files(command: ExportFlags, path: Path) -> list[Path]:
             raise ConfigError(f"--out {command.out} is one file, and --{' --'.join(wanted)} asks for {endings}")
     files = [command.out or Path(path.with_suffix(f".{kind}").name) for kind in wanted or ["html"]]
     for file in files:
+        require_file(file)
         if file.suffix == ".html":
             require_html(file)
         elif file.suffix == ".mp4":

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from marl_ppo.cli.arguments import drawable, one_word, parse_flags, require_positive, split_words, world_of
+from marl_ppo.cli.arguments import drawable, one_word, parse_flags, require_file, require_positive, split_words, world_of
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, World
@@ -63,6 +63,7 @@ def main(arguments: list[str]) -> None:
     if not 0 < command.seconds < math.inf:
         raise ConfigError(f"seconds must be positive and finite, got {command.seconds}")
     require_positive(grid=command.grid)
+    require_file(command.out)
     if command.grid > MOST_SIDE_BY_SIDE:
         raise ConfigError(f"grid must be at most {MOST_SIDE_BY_SIDE}, got {command.grid}")
     files = [word for word in words if word.endswith(SUFFIX)]

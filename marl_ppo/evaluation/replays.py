@@ -17,6 +17,8 @@ from marl_ppo.replays.sealing import seal
 KINDS = ("upsets", "longest", "shortest", "median", "best", "worst", "first")
 """upsets: the favourite lost, by most; longest, shortest: in steps; median, best, worst: by the return of whom is measured;
 first: on the first seed"""
+LONGEST_NAME = 180
+"""bytes of a file's name, of which most systems take 255: the rest is for numbers and endings"""
 
 
 def kinds_from(text: str) -> list[str]:
@@ -79,6 +81,7 @@ def new_file(folder: Path, world: str, sides: Sequence[str], note: str) -> Path:
     """A name that nothing has yet: soccer-A-vs-B-longest.replay, or the same with a number."""
     words = "-".join([world, "-vs-".join(dict.fromkeys(sides)), note])
     plain = "".join(letter if letter.isalnum() or letter in "-_.#" else "-" for letter in words).lstrip(".")
+    plain = plain.encode()[:LONGEST_NAME].decode(errors="ignore")
     numbers = range(1, 1_000_000)
     names = (f"{plain}{SUFFIX}" if n == 1 else f"{plain}-{n}{SUFFIX}" for n in numbers)
     return next(folder / name for name in names if not (folder / name).exists())

@@ -11,7 +11,6 @@ Docs: docs/replays.md tells what each field means.
 """
 
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -25,6 +24,7 @@ from marl_ppo.replays.frames import Frames, require_frames
 from marl_ppo.replays.members import Members, refusing, write_members
 from marl_ppo.replays.replay import FORMAT, Event, Keyframes, Origin, Replay, Thoughts
 from marl_ppo.settings import fits
+from marl_ppo.whole_files import whole_file
 from marl_ppo.workspace import places
 
 SUFFIX = ".replay"
@@ -55,13 +55,8 @@ def write_replay(replay: Replay, path: Path | str) -> Path:
     if replay.frames is not None:
         arrays["frames/shown"] = replay.frames.shown
         arrays |= {f"frames/{n}": picture for n, picture in enumerate(replay.frames.pictures)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.writing-{os.getpid()}")
-    try:
-        write_members(temporary, {MATCH: {"format": FORMAT, **_finite(told)}}, arrays)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as writing:
+        write_members(writing, {MATCH: {"format": FORMAT, **_finite(told)}}, arrays)
     return path
 
 

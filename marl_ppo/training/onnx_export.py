@@ -17,7 +17,6 @@ import contextlib
 import importlib
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from marl_ppo.training.checkpoint import read_meta
 from marl_ppo.training.players import load_player, trained_config
 from marl_ppo.training.policies import learning_agents
 from marl_ppo.training.setup import spec_of
+from marl_ppo.whole_files import whole_file
 
 FORMAT_VERSION = 1
 OPSET = 18
@@ -119,10 +119,8 @@ def write_policy(policy: PortablePolicy, group: Group, file: Path, about: Mappin
         model.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
     content = model.SerializeToString(deterministic=True)
     difference = _compare(content, policy, group)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    writing = file.with_name(f".writing-{file.name}")
-    writing.write_bytes(content)
-    os.replace(writing, file)
+    with whole_file(file) as writing:
+        writing.write_bytes(content)
     return difference
 
 

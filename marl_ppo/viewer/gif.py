@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from marl_ppo.errors import ConfigError
+from marl_ppo.whole_files import whole_file
 
 Frame = np.ndarray[Any, np.dtype[np.uint8]]
 """uint8 [H, W, 3]"""
@@ -35,8 +36,8 @@ def write_gif(path: Path | str, frames: Iterable[Frame], *, fps: int = 20) -> Pa
     colours = _shared_palette(head[::_SAMPLE_EVERY])
     # No dithering: it would flicker on flat areas and defeat the storing of differences.
     reduced = (image.quantize(palette=colours, dither=Image.Dither.NONE) for image in chain(head, images))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    next(reduced).save(path, save_all=True, append_images=reduced, duration=round(1000 / fps), loop=0, optimize=False)
+    with whole_file(path) as writing:
+        next(reduced).save(writing, save_all=True, append_images=reduced, duration=round(1000 / fps), loop=0, optimize=False)
     return path
 
 

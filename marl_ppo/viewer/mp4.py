@@ -1,13 +1,17 @@
 """Videos: H.264 in mp4, which every browser, phone and messenger plays. Needs the extra `video`."""
 
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from marl_ppo.errors import ConfigError
 from marl_ppo.viewer.gif import Frame
+from marl_ppo.whole_files import whole_file
 
 _QUALITY = 8  # 0 to 10; thin lines are still clean
 
@@ -42,14 +46,26 @@ def write_mp4(path: Path | str, frames: Iterable[Frame], *, fps: int = 30) -> Pa
     if first is None:
         raise ConfigError(f"there is no frame to write to {str(path)!r}")
     height, width = (side // 2 * 2 for side in first.shape[:2])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = imageio_ffmpeg.write_frames(
-        str(path), (width, height), fps=fps, codec="libx264", quality=_QUALITY, macro_block_size=2, ffmpeg_log_level="error"
-    )
-    writer.send(None)
-    try:
-        for frame in chain([first], images):
-            writer.send(np.ascontiguousarray(frame[:height, :width]))
-    finally:
-        writer.close()
+    form: dict[str, Any] = {"fps": fps, "codec": "libx264", "quality": _QUALITY, "macro_block_size": 2}
+    with whole_file(path) as writing:
+        writer = imageio_ffmpeg.write_frames(str(writing), (width, height), ffmpeg_log_level="quiet", **form)
+        writer.send(None)
+        try:
+            for frame in chain([first], images):
+                with _refusing():
+                    writer.send(np.ascontiguousarray(frame[:height, :width]))
+        finally:
+            writer.close()
+        # Whether the end was written, too, ffmpeg's writer keeps to itself; without it a video cannot be opened.
+        with _refusing():
+            next(imageio_ffmpeg.read_frames(str(writing)))
     return path
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """One line instead of ffmpeg's many."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise OSError(errno.EIO, "ffmpeg could not write it; is there room on the disk?") from error

@@ -39,6 +39,7 @@ def test_who_is_not_named_is_a_bot_of_the_world_or_a_script(
         ("play soccer tag", "name one world, such as `marl-ppo play soccer`; got ['soccer', 'tag']"),
         ("play socer", "No world is called 'socer'. Did you mean 'soccer'?"),
         ("play soccer --seat orang", "No seat of world 'soccer' is called 'orang'. Did you mean 'orange'?"),
+        ("play soccer --at 5", "--at 5 is a moment of a recorded match: name it with --replay FILE"),
         ("play soccer --rate 0", "rate must be positive and finite, got 0.0"),
         ("play soccer --against soccer-harder", "No player is called 'soccer-harder'. Did you mean 'soccer-hard'?"),
         ("play spread --against random", "--against random has nobody to play: agent_0 has no opponents"),

@@ -1,6 +1,9 @@
 """`marl-ppo replay`, and what records: in a folder of its own, as a user would."""
 
+import gc
 import itertools
+import re
+import resource
 import sys
 from pathlib import Path
 
@@ -182,6 +185,8 @@ def test_the_name_of_a_file_tells_what_is_exported() -> None:
         ("kuhn --stop 99", "the steps to export must be within 0 … 2, got 0 … 99"),
         ("kuhn --gif --start -1", "the steps to export must be within 0 … 2, got -1 … 2"),
         ("kuhn --speed 0", "speed must be positive and finite, got 0.0"),
+        ("kuhn --gif --size 0 0", "size must be from 64 to 4096 pixels each way, got [0, 0]"),
+        ("kuhn --mp4 --size 640 99999", "size must be from 64 to 4096 pixels each way, got [640, 99999]"),
     ],
 )
 def test_what_cannot_be_exported_is_said(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -189,6 +194,46 @@ def test_what_cannot_be_exported_is_said(arguments: str, message: str, capsys: p
         main(["replay", "export", *arguments.split()])
 
     assert message in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+
+
+# imageio_ffmpeg does not close the pipe to a process that has died.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("file", ["soccer.html", "soccer.gif", "soccer.mp4"])
+def test_a_full_disk_is_told_and_costs_no_older_file(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(file).write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(SystemExit, match="2"):
+            main(["replay", "export", "soccer", "--stop", "20", "--out", file])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    gc.collect()
+    said = capsys.readouterr()
+
+    assert said.out == ""
+    assert re.fullmatch(
+        rf"marl-ppo: {file}: (File too large|ffmpeg could not write it; is there room on the disk\?)\n", said.err
+    )
+    assert [(path.name, path.read_text()) for path in Path().iterdir()] == [(file, "old")]
+
+
+def test_a_folder_is_no_file_to_write(capsys: pytest.CaptureFixture[str]) -> None:
+    """Said before the match is played."""
+    Path("kuhn.gif").mkdir()
+    with pytest.raises(SystemExit):
+        main(["replay", "export", "kuhn", "--gif"])
+
+    assert capsys.readouterr().err == "marl-ppo: kuhn.gif is a folder; name the file to write\n"
+
+
+def test_a_branch_is_a_replay_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """Under another one nobody could watch it."""
+    with pytest.raises(SystemExit):
+        main(["replay", "branch", "kuhn", "--at", "1", "--out", "branch.txt"])
+
+    assert "--out must name a file that ends with .replay, got 'branch.txt'" in capsys.readouterr().err
     assert list(Path().iterdir()) == []
 
 

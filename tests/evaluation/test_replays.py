@@ -16,6 +16,7 @@ from marl_ppo.replays.files import read_replay, write_replay
 from marl_ppo.replays.verify import verify
 from marl_ppo.training.players import find_player
 from marl_ppo.viewer.replayed import ReplayTimeline
+from marl_ppo.whole_files import whole_file
 
 LENGTHS = np.array([5, 9, 7, 9])
 RETURNS = np.array([1.0, 4.0, -3.0, 2.0])
@@ -52,6 +53,15 @@ def test_no_file_is_written_over(tmp_path: Path) -> None:
 
     assert first.name == "soccer-A-vs-..-B-best.replay"
     assert new_file(tmp_path, "soccer", ["A", "../B"], "best").name == "soccer-A-vs-..-B-best-2.replay"
+
+
+def test_long_names_of_players_do_not_cost_the_match(tmp_path: Path) -> None:
+    path = new_file(tmp_path, "soccer", ["ä" * 100, "b" * 100], "best")
+    with whole_file(path) as writing:
+        writing.touch()
+
+    assert path.name.startswith("soccer-ää")
+    assert new_file(tmp_path, "soccer", ["ä" * 100, "b" * 100], "best") != path
 
 
 def test_every_episode_of_an_evaluation_is_the_one_recorded(tmp_path: Path) -> None:

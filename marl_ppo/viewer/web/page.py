@@ -18,6 +18,7 @@ from marl_ppo.viewer import palette
 from marl_ppo.viewer.feed import Timeline
 from marl_ppo.viewer.pictures import PICTURES
 from marl_ppo.viewer.web.columns import columns_of
+from marl_ppo.whole_files import whole_file
 
 _ASSETS = Path(__file__).parent / "assets"
 _MATCH_SCRIPTS = ("making.js", "reading.js", "between.js", "drawing.js", "panel.js", "player.js")
@@ -69,8 +70,8 @@ def write_page(
     }
     # In one pass, so that nothing that is filled in is looked at again.
     text = re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], (_ASSETS / template).read_text(encoding="utf-8"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    with whole_file(path) as writing:
+        writing.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
