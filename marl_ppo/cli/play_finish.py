@@ -39,7 +39,8 @@ class Finisher:
 
     def __call__(self, whole: bool) -> Sequence[str]:
         """Returns what to tell, a line each, which is printed as well."""
-        told = [*(self._save() if whole else []), *self._rate(whole)]
+        rated = self._rate(whole)  # first, since a rated match counts even where its replay cannot be kept
+        told = [*(self._save() if whole else []), *rated]
         for line in told:
             print(line, flush=True)
         # In the window there is little room.
@@ -54,7 +55,13 @@ class Finisher:
             path = new_file(FOLDER, self._world.spec.id, sides, datetime.date.today().isoformat())
             note, origin = f"played by hand as {self._agent}", self.origin
             self.origin = None
-            saved.append(f"saved as {save_replay(recording, self._world.spec, self._players, path, note=note, origin=origin)}")
+            try:
+                save_replay(recording, self._world.spec, self._players, path, note=note, origin=origin)
+            except OSError as error:
+                # The window stays: who plays on may have made room by the end of the next match.
+                saved.append(f"not saved: {error.filename}: {error.strerror}")
+            else:
+                saved.append(f"saved as {path}")
         return saved
 
     def _rate(self, whole: bool) -> list[str]:

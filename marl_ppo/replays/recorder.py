@@ -3,12 +3,12 @@
 It costs a copy of the actions at each step; all else that a replay holds follows from them, and is found once it is known
 which episodes are worth keeping (replays/sealing.py).
 
-batch  episodes of several copies that began at one step and ended at another
+table  what everybody did, a row per step; an episode is some rows of one, and holds it for as long as it may be asked for
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -17,7 +17,7 @@ from marl_ppo.envs.world import ActionSpace, Array, Outputs, World
 from marl_ppo.replays.digests import state_digest
 
 MOST_BYTES = 256 * 2**20
-"""of actions that are kept at a time"""
+"""of actions that are kept at a time; no more tables are begun to be held beyond it"""
 _FIRST_ROOM = 128  # steps
 
 
@@ -44,31 +44,36 @@ class Recording:
         return state_digest(self.end) if self.end else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Batch:
+class _Batch(NamedTuple):
+    """Episodes that ended at one step."""
+
     copies: Array
     """int64 [C]"""
     rounds: Array
     """int64 [C]: how many episodes each copy had begun before"""
+    begun: Array
+    """int64 [C]: each one's first row in `taken`"""
+    until: int
+    """the row after the last one, of all"""
+    taken: tuple[Array, ...]
+    """per group [rows, N, A, ...]"""
     seeds: Array
     params: Array
     """float64 [C, P]"""
     names: tuple[str, ...]
     """of the params"""
-    actions: tuple[Array, ...]
-    """per group [T, C, A, ...]"""
     end: Mapping[str, Array]
-    """of all copies that ended at that step"""
-    rows: Sequence[int]
-    """[C]: those of these copies in `end`"""
-    complete: bool
+    """[C, ...]"""
+    complete: bool = True
 
-    def __getitem__(self, place: int) -> Recording:
+    def recording(self, place: int) -> Recording:
+        """One of them."""
+        rows, copy = slice(int(self.begun[place]), self.until), int(self.copies[place])
         return Recording(
             seed=int(self.seeds[place]),
             params=dict(zip(self.names, self.params[place].tolist(), strict=True)),
-            actions=tuple(taken[:, place] for taken in self.actions),
-            end={name: array[self.rows[place]] for name, array in self.end.items()},
+            actions=tuple(taken[rows, copy].copy() for taken in self.taken),
+            end={name: array[place] for name, array in self.end.items()},
             complete=self.complete,
         )
 
@@ -96,11 +101,11 @@ class Recordings:
             for place, key in enumerate(zip(batch.copies.tolist(), batch.rounds.tolist(), strict=True))
         }
         found = [places.get((int(copy), int(number))) for copy, number in zip(copies, rounds, strict=True)]
-        return [None if one is None else one[0][one[1]] for one in found]
+        return [None if one is None else one[0].recording(one[1]) for one in found]
 
     def all(self) -> list[Recording]:
         """Every one, in the order in which they ended."""
-        return [batch[place] for batch in self._batches for place in range(len(batch.copies))]
+        return [batch.recording(place) for batch in self._batches for place in range(len(batch.copies))]
 
 
 class Recorder:
@@ -108,18 +113,22 @@ class Recorder:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._names = tuple(world.spec.params)
         copies = world.num_envs
         self._begun = np.zeros(copies, np.int64)
         """the row of each copy's first step"""
         self._rounds = np.full(copies, -1)
         self._row = 0
-        self._taken: list[Array] = [
-            np.zeros((_FIRST_ROOM, copies, len(group.agents), *group.action_shape), _dtype(group.action))
+        self._taken: tuple[Array, ...] = tuple(
+            np.empty((_FIRST_ROOM, copies, len(group.agents), *group.action_shape), _dtype(group.action))
             for group in world.spec.groups
-        ]
+        )
         """per group [rows, N, A, ...]: what everybody did, a row per step"""
         self._ended = Recordings()
+        self._held: tuple[Array, ...] | None = None
+        """the newest tables that an episode holds"""
         self._bytes = 0
+        """of all that are held"""
 
     def on_reset(self, where: Array, outputs: Outputs) -> None:
         self._begun[where] = self._row
@@ -136,64 +145,49 @@ class Recorder:
         (copies,) = (where & ~outputs.faulted).nonzero()
         if not len(copies):
             return
-        end = self._state(copies)
-        together: dict[int, list[int]] = {}
-        for place, begun in enumerate(self._begun[copies].tolist()):
-            together.setdefault(begun, []).append(place)
-        for places in together.values():
-            self._keep(self._batch(copies[places], end, places, complete=True))
+        if self._held is not self._taken:
+            if self._bytes > MOST_BYTES:
+                self._ended.dropped += len(copies)
+                return
+            self._held = self._taken
+            self._bytes += sum(taken.nbytes for taken in self._taken)
+        self._ended.add(self._batch(copies))
 
     def take(self) -> Recordings:
         """The episodes that have ended since the last call."""
-        ended, self._ended, self._bytes = self._ended, Recordings(), 0
+        ended, self._ended, self._held, self._bytes = self._ended, Recordings(), None, 0
         return ended
 
     def cut(self, copy: int) -> Recording:
         """An episode that is still being played, as far as it got."""
-        copies = np.array([copy])
-        return self._batch(copies, self._state(copies), [0], complete=False)[0]
+        return self._batch(np.array([copy]))._replace(complete=False).recording(0)
 
-    def _state(self, copies: Array) -> dict[str, Array]:
+    def _batch(self, copies: Array) -> _Batch:
+        """What these copies play, up to now. Their actions are copied only for those who ask."""
         world = self._world
-        return world.state_of(copies) if "snapshot" in world.spec.capabilities and len(copies) else {}
-
-    def _keep(self, batch: _Batch) -> None:
-        size = sum(taken.nbytes for taken in batch.actions)
-        if self._bytes + size > MOST_BYTES:
-            self._ended.dropped += len(batch.copies)
-            return
-        self._bytes += size
-        self._ended.add(batch)
-
-    def _batch(self, copies: Array, end: Mapping[str, Array], places: Sequence[int], *, complete: bool) -> _Batch:
-        """Of copies that began together."""
-        world, rows = self._world, slice(int(self._begun[copies[0]]), self._row)
-        first = int(copies[0])
-        # Most batches are of one copy, and a slice is quicker than a list of places.
-        columns: Any = slice(first, first + 1) if len(copies) == 1 else copies
         return _Batch(
             copies=copies,
             rounds=self._rounds[copies],
+            begun=self._begun[copies],
+            until=self._row,
+            taken=self._taken,
             seeds=world.seeds[copies],
             params=world.params[copies],
-            names=tuple(world.spec.params),
-            actions=tuple(taken[rows, columns].copy() for taken in self._taken),
-            end=end,
-            rows=places,
-            complete=complete,
+            names=self._names,
+            end=world.state_of(copies) if "snapshot" in world.spec.capabilities else {},
         )
 
     def _make_room(self) -> None:
-        """Forget the rows that no running episode needs, or where there are few of them, take more memory."""
+        """Go on in new tables, with the rows of running episodes: the old ones belong to those that have ended."""
         needed = int(self._begun.min())
-        room = len(self._taken[0])
-        for g, taken in enumerate(self._taken):
-            if needed < room // 2:
-                taken = np.concatenate([taken, np.zeros_like(taken)])
-            taken[: room - needed] = taken[needed:room].copy()
-            self._taken[g] = taken
+        kept = self._row - needed
+        # Twice as large where most of it is needed, so that few rows are written twice.
+        room = len(self._taken[0]) * (2 if 2 * kept > self._row else 1)
+        fresh = tuple(np.empty((room, *taken.shape[1:]), taken.dtype) for taken in self._taken)
+        for rows, taken in zip(fresh, self._taken, strict=True):
+            rows[:kept] = taken[needed:]
+        self._taken, self._row = fresh, kept
         self._begun -= needed
-        self._row -= needed
 
 
 def _dtype(space: ActionSpace) -> type:

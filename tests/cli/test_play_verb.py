@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 
+from marl_ppo.cli.play_finish import Finisher
 from marl_ppo.envs import make_world
+from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import WorldSpec
+from marl_ppo.play.play import Play
+from marl_ppo.play.seating import by_agent, seat_players
+from marl_ppo.training.players import find_player
 from marl_ppo.training.stand_ins import stand_in
 
 
@@ -62,3 +67,24 @@ def test_what_cannot_be_played_is_said(marl_ppo: Any, folder: Path, arguments: s
     assert said.code == 2
     assert message in said.err
     assert not list(folder.iterdir())
+
+
+def test_a_match_that_cannot_be_saved_leaves_the_window_open(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is told why, and a rated one has been rated by then."""
+    (folder / "replays").touch()
+    world = make_world("kuhn", num_envs=1)
+    players = by_agent(world.spec, [find_player("random", world.spec)] * 2)
+    finisher = Finisher(world, "player_0", players, None, "")
+    seating = seat_players(world.spec, 1, players)
+
+    def seeds(copies: Any, episodes: Any) -> Any:
+        return stream(0, "match", copies, episodes)
+
+    play = Play(world, seating.policies, seating.seats, seeds, observers=finisher.observers)
+    play.start()
+    while not world.outputs.ended[0]:
+        play.decide()
+        play.advance()
+
+    assert finisher(True) == ["not saved: replays: File exists"]
+    assert capsys.readouterr().out == "not saved: replays: File exists\n"
