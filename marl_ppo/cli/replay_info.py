@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from marl_ppo.cli.arguments import parse_flags, split_words
 from marl_ppo.errors import ConfigError
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _table(path: Path, replay: Replay) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False, title=str(path), title_justify="left")
+    table = Table(box=None, pad_edge=False, show_header=False, title=Text(str(path)), title_justify="left")
     config = " ".join(f"{name}={value}" for name, value in replay.config.items())
     rows = {
         "world": f"{replay.world}, version {replay.version} {config}",
@@ -50,7 +51,7 @@ def _table(path: Path, replay: Replay) -> Table:
     }
     for name, text in rows.items():
         if text:
-            table.add_row(name, _plain(text))
+            table.add_row(name, Text(text))
     return table
 
 
@@ -60,9 +61,3 @@ def _seats(replay: Replay, player: str) -> list[str]:
 
 def _numbers(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in values.items())
-
-
-def _plain(text: str) -> str:
-    """A stranger's words without what a terminal, or rich, would take for orders."""
-    shown = "".join(letter if letter.isprintable() else "�" for letter in text)
-    return shown.replace("[", "\\[")

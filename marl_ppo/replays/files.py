@@ -66,7 +66,7 @@ def read_replay(path: Path | str) -> Replay:
     path = Path(path)
     members = Members(path)
     with refusing(path):
-        told = members.json(MATCH)
+        told = _printable(members.json(MATCH))
         if not isinstance(told, dict) or told.pop("format", None) != FORMAT:
             raise ValueError(f"its format is not {FORMAT}, which is what this version of marl_ppo reads")
         given = _checked(told)
@@ -153,6 +153,16 @@ def _checked(told: Mapping[str, Any]) -> dict[str, Any]:
         if name not in ("events", "origin", "outcome", "returns", "teams") and not _fits(told[name], kind):
             raise ValueError(f"{name} is {str(told[name])[:80]!r}")
     return told
+
+
+def _printable(value: Any) -> Any:
+    """With � for what is no letter: a stranger's words are shown in windows, in which half a surrogate cannot be drawn, and in
+    terminals, which would take some of them for orders."""
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(letter if letter.isprintable() else "�" for letter in value)
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list) else value
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -144,7 +144,8 @@ def _require_same(replay: Replay, spec: WorldSpec) -> None:
 
 
 def _told(replay: Replay) -> str:
-    return ", ".join(f"{package} {version}" for package, version in replay.versions.items()) or "an unknown version of marl_ppo"
+    told = ", ".join(f"{package} {version}" for package, version in replay.versions.items())
+    return told[:200] or "an unknown version of marl_ppo"
 
 
 class EventFinder:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-WORDS = ("", "x", "nan", "-inf", "../../x", "/etc/passwd", "a\x00b", "\u202e\x07", "x" * 5000, "soccer", "leduc", "hive")
+WORDS = ("", "x", "nan", "-inf", "../../x", "/etc/passwd", "a\x00b", "\u202e\x07\ud800", "x" * 5000, "soccer", "leduc", "hive")
 WORLDS = ("pettingzoo:os.system", "gymnasium:CartPole-v1", "__import__('os')")
 NUMBERS = (-1, 0, 1, 2, 7, 63, 10**6, 10**9, 2**31, 2**63, 2**64, -(2**63), 10**30, 0.5, 1e308, -0.0)
 TREES: tuple[Any, ...] = ([], [[]], [1, 2], [None], {}, {"a": {}}, {"x": 10**9})

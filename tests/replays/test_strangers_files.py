@@ -4,13 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from marl_ppo.errors import FileFormatError
-from marl_ppo.replays.files import read_replay
+from marl_ppo.replays.files import read_replay, write_replay
 from marl_ppo.replays.members import LARGEST_CONTENT
+from marl_ppo.replays.replay import Event
+from marl_ppo.viewer.renderer import Renderer
+from marl_ppo.viewer.replayed import ReplayTimeline
 
 HERE = Path(__file__).parent
 GOLDEN = HERE.parents[1] / "replays"
@@ -48,6 +52,19 @@ def test_a_file_that_unpacks_to_more_than_it_may_is_refused(tmp_path: Path) -> N
 
     with pytest.raises(FileFormatError, match=r"match.json has more than \d+ bytes"):
         read_replay(path)
+
+
+def test_words_are_shown_as_letters_and_nothing_else(tmp_path: Path) -> None:
+    """No terminal is told to do something, and no window is asked to draw half of a surrogate pair."""
+    words = "\x1b]0;title\x07 \ud800 \u202e \0 ü [b]"
+    good = read_replay(GOLDEN / "tag.replay")
+    bad = replace(good, players=dict.fromkeys(good.players, words), versions={words: "1"}, events=(Event(1, "x", words),))
+    replay = read_replay(write_replay(bad, tmp_path / "it.replay"))
+    frame = Renderer((240, 160), title=replay.sides[0]).frame(ReplayTimeline(replay).moment(1).scene)
+
+    assert replay.sides == ("�]0;title� � � � ü [b]",)
+    assert replay.events[0].text == next(iter(replay.versions)) == replay.sides[0]
+    assert frame.shape == (160, 240, 3)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"not a zip at all"])
