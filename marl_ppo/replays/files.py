@@ -81,7 +81,9 @@ def read_replay(path: Path | str) -> Replay:
             raise ValueError(f"its actions are not of {steps} steps")
         if sum(array.shape[1] for array in actions) != agents:
             raise ValueError(f"its actions are not of {agents} agents")
-        if len(given["returns"]) != agents or any(not 0 <= event.step <= steps for event in given["events"]):
+        teams = len(given["teams"])
+        odd = [event for event in given["events"] if not (0 <= event.step <= steps and -1 <= event.team < teams)]
+        if len(given["returns"]) != agents or odd:
             raise ValueError("its returns or events are not of this match")
         return Replay(
             **given,

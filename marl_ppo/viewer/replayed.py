@@ -105,7 +105,7 @@ def _played(simulation: Simulation) -> tuple[Array, dict[str, Array]]:
 def _thought(thoughts: Thoughts, step: int, agent: int) -> Thought | None:
     def of(array: Array) -> Array | None:
         row = array[step, agent] if array.size else None
-        return None if row is None or np.isnan(row).any() else row
+        return None if row is None or not np.isfinite(row).all() else row
 
     probabilities, value, subgoal = (of(array) for array in (thoughts.probabilities, thoughts.values, thoughts.subgoals))
     if probabilities is None and value is None and subgoal is None:

@@ -7,14 +7,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pygame
 import pytest
 
 from marl_ppo.errors import FileFormatError
 from marl_ppo.replays.files import read_replay, write_replay
 from marl_ppo.replays.members import LARGEST_CONTENT
-from marl_ppo.replays.replay import Event
+from marl_ppo.replays.replay import Event, Thoughts
 from marl_ppo.viewer.renderer import Renderer
 from marl_ppo.viewer.replayed import ReplayTimeline
+from marl_ppo.viewer.screen import Screen
+from marl_ppo.viewer.show import Show
 
 HERE = Path(__file__).parent
 GOLDEN = HERE.parents[1] / "replays"
@@ -65,6 +69,30 @@ def test_words_are_shown_as_letters_and_nothing_else(tmp_path: Path) -> None:
     assert replay.sides == ("�]0;title� � � � ü [b]",)
     assert replay.events[0].text == next(iter(replay.versions)) == replay.sides[0]
     assert frame.shape == (160, 240, 3)
+
+
+def test_chances_that_are_no_numbers_are_not_drawn() -> None:
+    good = read_replay(GOLDEN / "tag.replay")
+    nothing = np.zeros(0, np.float32)
+    endless = [
+        Thoughts(probabilities=np.full((*taken.shape[:2], 5), np.inf, np.float16), values=nothing, subgoals=nothing)
+        for taken in good.actions
+    ]
+    show = Show([[ReplayTimeline(replace(good, thoughts=tuple(endless)))]])
+    show.press("p")
+    show.press("tab")
+
+    Screen(show).draw(pygame.Surface((480, 320), 0, 32))
+
+
+@pytest.mark.parametrize("team", [-2, 2, 2**70])
+def test_an_event_of_no_team_is_refused(tmp_path: Path, team: int) -> None:
+    """It would have no colour."""
+    good = read_replay(GOLDEN / "tag.replay")
+    path = write_replay(replace(good, events=(Event(1, "x", "y", team),)), tmp_path / "it.replay")
+
+    with pytest.raises(FileFormatError, match="its returns or events are not of this match"):
+        read_replay(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"not a zip at all"])
