@@ -22,6 +22,20 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]] | None
 
 WAYS = {"left": ("left", "a"), "right": ("right", "d"), "down": ("down", "s"), "up": ("up", "w")}
 """the keys of each direction of the picture"""
+STEERING = "arrows, WASD"
+"""these keys, for a legend"""
+ARROWS = {
+    (0, 0): "·",
+    (1, 0): "→",
+    (1, 1): "↗",
+    (0, 1): "↑",
+    (-1, 1): "↖",
+    (-1, 0): "←",
+    (-1, -1): "↙",
+    (0, -1): "↓",
+    (1, -1): "↘",
+}
+"""what a move is called that goes (x, y) in the picture"""
 CHOICE_KEYS = string.digits + string.ascii_lowercase
 """of choices that nobody named, in this order"""
 
@@ -60,6 +74,8 @@ class Steering:
     legend: tuple[tuple[str, str], ...]
     """(keys, what they do), in words"""
     act: Callable[[Keys, Mask], Action]
+    names: tuple[str, ...] = ()
+    """what each choice is called, in few letters, those of a multi-discrete action side by side; none for continuous ones"""
     rate: float = 10.0
     """steps per second at which it is fun"""
     body: str = ""
@@ -94,6 +110,11 @@ class Choosing:
     """steps per second of the others' turns"""
     body: str = ""
     """see `Steering.body`"""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the actions are called, in their order."""
+        return tuple(choice.name for choice in sorted(self.choices, key=lambda choice: choice.action))
 
     def legal(self, mask: Mask) -> list[Choice]:
         """Those that can be chosen now."""

@@ -15,6 +15,7 @@ class Clip:
         self.longest: int | None = self.last
         self.title, self.teams, self.rate = whole.title, whole.teams, whole.rate
         self.players: Mapping[str, str] = whole.players
+        self.choices: Mapping[str, Sequence[str]] = whole.choices
 
     @property
     def events(self) -> Sequence[Event]:

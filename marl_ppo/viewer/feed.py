@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from marl_ppo.envs.scene import Scene
-from marl_ppo.envs.world import Array
+from marl_ppo.envs.world import Array, World
 from marl_ppo.replays.replay import Event
 
 
@@ -43,6 +43,8 @@ class Timeline(Protocol):
     teams: Sequence[str]
     players: Mapping[str, str]
     """agent → who plays it, in the order of the agents"""
+    choices: Mapping[str, Sequence[str]]
+    """agent → what its choices are called, of those whose world names them"""
     rate: float
     """world steps per second at which it looks natural"""
     longest: int | None
@@ -61,3 +63,9 @@ class Timeline(Protocol):
 
     def values(self, agent: str) -> Array:
         """float64 [last + 1]: the return that the agent's player expects at each moment; NaN where that is not known."""
+
+
+def choices_of(world: World) -> dict[str, Sequence[str]]:
+    """What the agents' choices are called in a world that tells it, as it does to people who play."""
+    controls = {agent: world.controls(agent) for agent in world.spec.agents}
+    return {agent: told.names for agent, told in controls.items() if told is not None and told.names}

@@ -12,7 +12,7 @@ from marl_ppo.play.seating import Player
 from marl_ppo.play.thinking import Thinker
 from marl_ppo.replays.replay import Event
 from marl_ppo.replays.simulation import EventFinder
-from marl_ppo.viewer.feed import Moment, Thought
+from marl_ppo.viewer.feed import Moment, Thought, choices_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,7 @@ class LiveTimeline:
         self.players: Mapping[str, str] = {agent: player.name for agent, player in meeting.players.items()}
         world = self._play.world
         self.teams: Sequence[str] = world.spec.teams
+        self.choices: Mapping[str, Sequence[str]] = choices_of(world)
         self.longest: int | None = world.spec.max_steps
         self._hud = Hud(world.spec)
         self._finder = EventFinder(world.spec)

@@ -1,6 +1,6 @@
 """What is laid over a scene on demand: who is followed, subgoals, what an agent sees, and how probable its actions are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pygame
@@ -76,9 +76,19 @@ def draw_card(picture: Any, rect: Rect) -> None:
 
 
 def draw_probabilities(
-    picture: Any, rect: Rect, letters: Lettering, text_px: int, heading: str, chances: Array | None, team: int
+    picture: Any,
+    rect: Rect,
+    letters: Lettering,
+    text_px: int,
+    heading: str,
+    chances: Array | None,
+    team: int,
+    names: Sequence[str],
 ) -> None:
-    """A column for each choice, the most probable one in the team's colour, numbers under them; or why there is none."""
+    """A column for each choice, the most probable one in the team's colour, named; or why there is none.
+
+    Under the columns stand `names` where they have room, else numbers.
+    """
     left, top, width, height = rect
     line = round(1.5 * text_px)
     title = letters.render(heading, text_px, palette.TEXT, room=width)
@@ -90,8 +100,14 @@ def draw_probabilities(
     small_px = max(text_px * 3 // 4, 9)
     base, room = top + height - round(1.3 * small_px), height - line - round(1.3 * small_px)
     step = width / len(chances)
-    best, widest = int(chances.argmax()), letters.render(str(len(chances) - 1), small_px, palette.QUIET).get_width()
-    every = 1 + int((widest + 3) // step)
+    best, numbers = int(chances.argmax()), [str(i) for i in range(len(chances))]
+    names = names if len(names) == len(chances) else numbers
+
+    def widest(words: Sequence[str]) -> int:
+        return max(int(letters.render(word, small_px, palette.QUIET).get_width()) for word in words) + 3
+
+    under = names if widest(names) <= step else numbers
+    every = 1 + int(widest(under) // step)
     pygame.draw.rect(picture, palette.EDGE, (left, base, width, 1))
     for i, chance in enumerate(chances):
         high = round(float(chance) * room)
@@ -99,9 +115,9 @@ def draw_probabilities(
         colour = palette.team_colour(team) if i == best else palette.mixed(palette.team_colour(team), palette.PAGE, 0.55)
         pygame.draw.rect(picture, colour, (begin, base - high, max(end - begin, 1), high))
         if i % every == 0:
-            number = letters.render(str(i), small_px, palette.TEXT if i == best else palette.QUIET)
-            picture.blit(number, number.get_rect(midtop=((begin + end) // 2, base + 2)))
-    told = letters.render(f"{float(chances[best]):.0%}", small_px, palette.TEXT)
+            word = letters.render(under[i], small_px, palette.TEXT if i == best else palette.QUIET)
+            picture.blit(word, word.get_rect(midtop=((begin + end) // 2, base + 2)))
+    told = letters.render(f"{names[best]}: {float(chances[best]):.0%}", small_px, palette.TEXT, room=width)
     at = left + round((best + 0.5) * step)
     place = told.get_rect(midbottom=(at, base - round(float(chances[best]) * room) - 1)).clamp(pygame.Rect(rect))
     picture.blit(told, place)

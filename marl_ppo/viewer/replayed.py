@@ -9,7 +9,7 @@ from marl_ppo.envs.world import Array
 from marl_ppo.errors import FileFormatError
 from marl_ppo.replays.replay import Event, Replay, Thoughts
 from marl_ppo.replays.simulation import Simulation
-from marl_ppo.viewer.feed import Moment, Thought
+from marl_ppo.viewer.feed import Moment, Thought, choices_of
 
 STEPS_PER_SECOND = 8.0
 """at which a world looks natural that does not say"""
@@ -31,7 +31,9 @@ class ReplayTimeline:
         self.players: Mapping[str, str] = replay.players
         self._kept: dict[int, Moment] = {}
         self._simulation = Simulation(replay) if replay.frames is None else None
+        self.choices: Mapping[str, Sequence[str]] = {}
         if self._simulation is not None:
+            self.choices = choices_of(self._simulation.world)
             self._returns, self._metrics = _played(self._simulation)
 
     @property

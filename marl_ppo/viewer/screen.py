@@ -189,7 +189,8 @@ class Screen:
             rect = (inner.x, inner.y, inner.width, inner.height)
         if rect[2] > 2 * text_px and rect[3] > 3 * text_px:
             team = -1 if body is None else body.team
-            draw_probabilities(picture, rect, self._pens.letters, text_px, heading, chances, team)
+            names = self.show.playbacks[number].match.choices.get(followed, ())
+            draw_probabilities(picture, rect, self._pens.letters, text_px, heading, chances, team, names)
 
     def _curves(self, number: int, scene: Scene) -> list[Curve]:
         """Of the agent that is followed, or the mean of each team's."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from marl_ppo.envs import make_world
+from marl_ppo.envs import make_world, registered_worlds
 from marl_ppo.envs.controls import Choosing, Keys, Steering, default_controls
 from marl_ppo.envs.scene import Box, Disc
 from marl_ppo.envs.soccer.actions import MOVE_X, MOVE_Y, NUM_MOVES
@@ -20,6 +20,13 @@ def choosing(world: str, agent: str = "player_0") -> Choosing:
     controls = make_world(world).controls(agent)
     assert isinstance(controls, Choosing)
     return controls
+
+
+def named(controls: Steering, *held: str) -> str:
+    """What is called that which these keys do."""
+    action = controls.act(keys(*held), None)
+    assert isinstance(action, int)
+    return controls.names[action]
 
 
 def keys(*held: str, before: tuple[str, ...] = ()) -> Keys:
@@ -81,6 +88,65 @@ def test_a_word_is_said_until_another_one_is() -> None:
     assert [speaker.act(one, None) for one in (keys(), keys("c"), keys(before=("c",)))] == [0, 2, 2]
     assert both.act(keys("right", before=("3",)), None) == 2 + 5 * 2
     assert apart.act(keys("right", before=("0",)), None) == (2, 9)
+
+
+@pytest.mark.parametrize(
+    ("world", "agent"),
+    [
+        ("soccer", "blue_0"),
+        ("soccer", "orange_1"),
+        ("duel", "duelist_0"),
+        ("duel", "duelist_1"),
+        ("tag", "agent_0"),
+        ("capture_flag", "blue_0"),
+        ("capture_flag", "orange_1"),
+    ],
+)
+def test_a_move_is_called_by_where_it_goes_in_the_picture(world: str, agent: str) -> None:
+    """So that whoever watches sees the same arrows for both teams."""
+    controls = steering(world, agent)
+    arrows = {(): "·", ("left",): "←", ("d",): "→", ("up",): "↑", ("s",): "↓"}
+    diagonal = {("left", "up"): "↖", ("right", "up"): "↗", ("left", "down"): "↙", ("right", "down"): "↘"}
+    found = [(named(controls, *held), arrow) for held, arrow in arrows.items()]
+    if world == "soccer":
+        found += [(named(controls, *held), arrow) for held, arrow in diagonal.items()]
+
+    assert all(name == arrow for name, arrow in found)
+
+
+def test_what_is_done_beside_moving_is_named_too() -> None:
+    soccer, duel = steering("soccer", "orange_0"), steering("duel", "duelist_1")
+    both, apart = (steering("reference", "agent_0", action=action) for action in ("discrete", "multi_discrete"))
+
+    assert named(soccer, "up", "space") == "↑ kick"
+    assert named(duel, "shift") == "guard"
+    assert named(both, "3", "right") == "→ C"
+    assert apart.names == (*"·←→↓↑", *"ABCDEFGHIJ")
+    assert steering("speaker_listener", "speaker_0").names == tuple("ABC")
+    assert choosing("leduc").names == ("fold", "check or call", "raise")
+
+
+@pytest.mark.parametrize("world_id", [*(world.id for world in registered_worlds()), "duel"])
+def test_who_is_steered_is_seen_and_can_be_followed(world_id: str) -> None:
+    """A body has its agent's name as key."""
+    world = make_world(world_id)
+    world.reset(np.array([0], np.uint64))
+    steered = {agent for agent in world.spec.agents if isinstance(world.controls(agent), Steering)}
+
+    assert not steered or steered <= {primitive.key for primitive in world.scene(0).primitives}
+
+
+@pytest.mark.parametrize("world_id", [*(world.id for world in registered_worlds()), "duel"])
+def test_every_choice_has_a_name_or_none_has(world_id: str) -> None:
+    world = make_world(world_id)
+    for group in world.spec.groups:
+        for agent in group.agents:
+            controls = world.controls(agent)
+            names = controls.names if controls else ()
+            space = group.action
+            count = space.nvec.sum() if isinstance(space, spaces.MultiDiscrete) else getattr(space, "n", 0)
+
+            assert len(names) in (0, count)
 
 
 def test_every_declared_action_is_one_of_the_space() -> None:

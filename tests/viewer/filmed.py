@@ -25,6 +25,7 @@ class Filmed:
     title: str = "a match"
     teams: Sequence[str] = ("blue", "orange")
     players: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     events: Sequence[Event] = ()
     rate: float = 10.0
 
@@ -88,4 +89,5 @@ def thinking(filmed: Filmed, choices: int = 11) -> Filmed:
             thoughts[agent] = Thought(probabilities=shares, value=float(leaning[0]), subgoal=subgoal)
         moments.append(moment._replace(thoughts=thoughts))
     filmed.moments = [*moments, filmed.moments[-1]]
+    filmed.choices = {"blue_0": [f"choice-{i}" for i in range(choices)]}
     return filmed

@@ -41,6 +41,7 @@ class Walk:
         self.teams: Sequence[str] = ("red", "blue")
         self.players: Mapping[str, str] = {"agent": "walker", "other": "stander"}
         self.longest: int | None = steps
+        self.choices: Mapping[str, Sequence[str]] = {}
         self.last = 0 if plays_on else steps
         self.looked_at: list[int] = []
         self._sight, self._thoughts = sight, thoughts

@@ -48,6 +48,20 @@ def test_every_overlay_can_be_seen_and_goes_away_again(keys: str) -> None:
     assert (plain == away).all()
 
 
+def test_choices_are_called_by_their_names_where_these_are_told() -> None:
+    """Names of another number of choices mean nothing, and numbers stay."""
+    pictures = []
+    for names in ((), ("left", "right"), ("←", "·", "→"), ("west", "stay", "east")):
+        match = Walk(9, thoughts=True)
+        match.choices = {"agent": names}
+        pictures.append(drawn(paused(match, 3.5, "tab p")))
+    numbers, wrong, arrows, words = pictures
+
+    assert (numbers == wrong).all()
+    assert (numbers != arrows).any()
+    assert (words != arrows).any()
+
+
 def test_equal_shows_give_equal_pixels_whatever_was_drawn_before() -> None:
     show, picture = paused(Walk(30, thoughts=True), 0.0, "tab p v g"), pygame.Surface((640, 480), 0, 32)
     screen = Screen(show)

@@ -298,7 +298,8 @@ def test_thoughts_are_shown_where_they_are_known(browser: Browser, soccer: Filme
     best = int(thought.probabilities.argmax())
     said = browser.run("document.querySelector('.mind .number').textContent")
 
-    assert re.match(rf"{best}: (\d+) %", said)
+    assert re.match(rf"choice-{best}: (\d+) %", said)
+    assert re.match(r"\d+: \d+ %", browser.run("document.querySelectorAll('.mind .number')[1].textContent"))
     assert int(said.split()[1]) == pytest.approx(100 * thought.probabilities.max(), abs=1)
     assert browser.run("viewer.match.thought('blue_0', 'value', 300)[0]") == pytest.approx(thought.value, abs=1e-2)
     assert len(np.unique(browser.pixels("#curve").reshape(-1, 3), axis=0)) > 3, "lines on a ground"

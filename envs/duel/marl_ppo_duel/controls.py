@@ -1,6 +1,6 @@
 """How a person fights: arrows walk where they point in the picture, space fires, shift guards."""
 
-from marl_ppo.envs.controls import Action, Keys, Mask, Steering
+from marl_ppo.envs.controls import ARROWS, STEERING, Action, Keys, Mask, Steering
 from marl_ppo_duel.rules import BACK, FIRE, FORWARD, GUARD, LEFT, RIGHT, STAY
 
 RATE = 4.0
@@ -9,8 +9,8 @@ TURNED = {STAY: STAY, FORWARD: BACK, RIGHT: LEFT, BACK: FORWARD, LEFT: RIGHT}
 """in orange's own frame, which is the picture turned by half a turn"""
 
 
-def steering(side: int, name: str) -> Steering:
-    """For blue (0) or orange (1), whose body is called `name` in the scene."""
+def steering(side: int) -> Steering:
+    """For blue (0) or orange (1)."""
 
     def act(keys: Keys, mask: Mask) -> Action:
         for key, action in (("shift", GUARD), ("space", FIRE)):
@@ -19,4 +19,7 @@ def steering(side: int, name: str) -> Steering:
         walk = WALKS[keys.way()]
         return TURNED[walk] if side else walk
 
-    return Steering(legend=(("arrows", "turn and walk"), ("space", "fire"), ("shift", "guard")), act=act, rate=RATE, body=name)
+    legend = ((STEERING, "turn and walk"), ("space", "fire"), ("shift", "guard"))
+    turn = -1 if side else 1
+    walks = [ARROWS[turn * x, turn * y] for x, y in ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))]
+    return Steering(legend=legend, act=act, names=(*walks, "fire", "guard"), rate=RATE)

@@ -6,6 +6,7 @@ from marl_ppo.envs.scene import Box, Disc, Line, Primitive, Scene, Sprite, Text
 from marl_ppo.envs.world import Array
 from marl_ppo_duel.rules import AMMO, HIT, LIVES, MARGIN, MET, MISSED, NOBODY, Board
 
+AGENTS = ("duelist_0", "duelist_1")
 TEAMS = ("blue", "orange")
 STRIP = 1.0
 """height of the strips above and below the board that tell what each side has left"""
@@ -92,7 +93,7 @@ def _duelist(board: Board, side: int) -> list[Primitive]:
     heading = math.pi / 2 - int(board.facing[side]) * math.pi / 2
     name = TEAMS[side]
     found: list[Primitive] = [
-        Sprite(key=name, x=x, y=y, name="arrow", width=0.8, height=0.8, heading_rad=heading, team=side),
+        Sprite(key=AGENTS[side], x=x, y=y, name="arrow", width=0.8, height=0.8, heading_rad=heading, team=side),
     ]
     if board.guarding[side]:
         found.append(Disc(key=f"guard_{name}", x=x, y=y, radius=0.47, team=side, filled=False))

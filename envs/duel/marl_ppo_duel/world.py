@@ -12,7 +12,7 @@ from marl_ppo.envs.world import Array
 from marl_ppo.errors import ConfigError
 from marl_ppo_duel import observe, rules
 from marl_ppo_duel.controls import steering
-from marl_ppo_duel.scene import TEAMS, draw
+from marl_ppo_duel.scene import AGENTS, draw
 
 SMALLEST, LARGEST = 7, 15
 
@@ -27,7 +27,7 @@ class Duel(World):
             raise ConfigError(f"max_steps must be at least 1 and below 2**31, got {max_steps}")
         group = Group(
             name="players",
-            agents=("duelist_0", "duelist_1"),
+            agents=AGENTS,
             team=(0, 1),
             obs={"vector": spaces.Box(-1.0, 1.0, (observe.OBS_SIZE,), np.float32)},
             action=spaces.Discrete(rules.NUM_ACTIONS),
@@ -75,8 +75,7 @@ class Duel(World):
         return draw(rules.Board(*(array[copy] for array in self.board)))
 
     def controls(self, agent: str) -> Steering:
-        side = self.spec.agents.index(agent)
-        return steering(side, TEAMS[side])
+        return steering(self.spec.agents.index(agent))
 
     def _reset(self, where: Array) -> None:
         rules.set_up(where, self.seeds, self.board)

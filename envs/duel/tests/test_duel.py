@@ -361,7 +361,7 @@ def test_the_scene_shows_who_fired_at_whom() -> None:
     rules.look(world.board)
     world.step([np.array([[FIRE, STAY]])])
     shapes = {primitive.key: primitive for primitive in world.scene(0).primitives}
-    shot, blue = shapes["shot_blue"], shapes["blue"]
+    shot, blue = shapes["shot_blue"], shapes["duelist_0"]
 
     assert isinstance(shot, Line)
     assert (shot.x, shot.y, shot.x2, shot.y2) == (0.5, 0.5, 0.5, 2.5)

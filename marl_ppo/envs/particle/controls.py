@@ -1,16 +1,17 @@
 """How a person plays an agent of a particle world: arrows push it where they point; a word is said until another one is."""
 
-from string import ascii_lowercase
+from string import ascii_lowercase, ascii_uppercase
 
 from gymnasium import spaces
 
-from marl_ppo.envs.controls import Action, Keys, Mask, Steering
+from marl_ppo.envs.controls import ARROWS, STEERING, Action, Keys, Mask, Steering
 from marl_ppo.envs.particle.actions import NUM_MOVES
 from marl_ppo.envs.world import ActionSpace
 
 RATE = 5.0
 """half of what the dynamics take for a second: an episode of 25 steps would be over too soon"""
 _MOVES = ("", "left", "right", "down", "up")
+_NAMES = [ARROWS[way] for way in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))]
 
 
 def steering(space: ActionSpace, *, moves: bool, num_words: int) -> Steering:
@@ -28,8 +29,13 @@ def steering(space: ActionSpace, *, moves: bool, num_words: int) -> Steering:
         move = _MOVES.index(keys.way())
         return (move, said) if isinstance(space, spaces.MultiDiscrete) else move + NUM_MOVES * said
 
-    legend = [("arrows", "push")] if moves else []
-    if num_words:
-        last = ascii_lowercase[num_words - 1].upper()
-        legend.append((f"{keys_of_words[0].upper()} … {keys_of_words[-1].upper()}", f"say A … {last}"))
-    return Steering(legend=tuple(legend), act=act, rate=RATE)
+    legend, ways = ([(STEERING, "push")], _NAMES) if moves else ([], [])
+    words = list(ascii_uppercase[:num_words])
+    if words:
+        legend.append((f"{keys_of_words[0].upper()} … {keys_of_words[-1].upper()}", f"say A … {words[-1]}"))
+    names = [*ways, *words]
+    if isinstance(space, spaces.Box):
+        names = []
+    elif isinstance(space, spaces.Discrete) and moves and words:
+        names = [f"{way} {word}" for word in words for way in ways]
+    return Steering(legend=tuple(legend), act=act, names=tuple(names), rate=RATE)

@@ -1,9 +1,10 @@
 """How a person plays an agent: arrows walk where they point in the picture, everything else happens by walking."""
 
-from marl_ppo.envs.controls import Action, Keys, Mask, Steering
+from marl_ppo.envs.controls import ARROWS, STEERING, Action, Keys, Mask, Steering
 from marl_ppo.envs.rooms.board import DOWN, LEFT, RIGHT, STAY, UP
 
 _ACTIONS = {"": STAY, "up": UP, "down": DOWN, "left": LEFT, "right": RIGHT}
+_NAMES = [ARROWS[way] for way in ((0, 0), (0, 1), (0, -1), (-1, 0), (1, 0))]
 
 
 def steering(side: int) -> Steering:
@@ -13,4 +14,6 @@ def steering(side: int) -> Steering:
     def act(keys: Keys, mask: Mask) -> Action:
         return actions[keys.way()]
 
-    return Steering(legend=(("arrows", "walk"),), act=act, rate=6.0)
+    # Of all actions in the order of the keys they belong to: those of the picture.
+    names = dict(zip(actions.values(), _NAMES, strict=True))
+    return Steering(legend=((STEERING, "walk"),), act=act, names=tuple(names[a] for a in sorted(names)), rate=6.0)

@@ -1,6 +1,6 @@
 """How a person plays soccer: arrows run where they point in the picture, space kicks."""
 
-from marl_ppo.envs.controls import Action, Keys, Mask, Steering
+from marl_ppo.envs.controls import ARROWS, STEERING, Action, Keys, Mask, Steering
 from marl_ppo.envs.soccer.actions import MOVE_X, MOVE_Y, NUM_MOVES
 
 KICK = "space"
@@ -19,7 +19,9 @@ def steering(side: int, *, discrete: bool) -> Steering:
         move = next(m for m in range(NUM_MOVES) if (_sign(MOVE_X[m]), _sign(MOVE_Y[m])) == (ahead, left))
         return move + NUM_MOVES * kick
 
-    return Steering(legend=(("arrows", "run"), ("space", "kick")), act=act, rate=10.0)
+    ways = [ARROWS[sign * _sign(x), sign * _sign(y)] for x, y in zip(MOVE_X, MOVE_Y, strict=True)]
+    names = (*ways, *(f"{way} kick" for way in ways)) if discrete else ()
+    return Steering(legend=((STEERING, "run"), ("space", "kick")), act=act, names=names, rate=10.0)
 
 
 def _sign(x: float) -> int:

@@ -106,6 +106,7 @@ def columns_of(timeline: Timeline, *, start: int = 0, stop: int | None = None) -
         "orders": scenes.order.splices,
         "sights": {agent: order.splices for agent, order in scenes.sights.items()},
         "agents": {agent: scenes.bodies[agent] for agent in timeline.players if agent in scenes.bodies},
+        "choices": {agent: list(names) for agent, names in timeline.choices.items()},
         "thoughts": {agent: _series([m.thoughts.get(agent) for m in moments], unit) for agent in _thinking(moments)},
         "words": list(scenes.words.places),
         "pictures": scenes.pictures,

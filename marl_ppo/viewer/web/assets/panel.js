@@ -86,17 +86,17 @@ class Panel {
     }
     wanted.forEach((agent, i) => {
       const shares = match.thought(agent, "probabilities", step);
-      rows[i].told.textContent = shares ? likeliest(shares) : "–";
+      rows[i].told.textContent = shares ? likeliest(shares, match.choices.get(agent) ?? []) : "–";
       drawBars(rows[i].canvas, shares ?? [], this.colour(match.teamOf(agent, step)));
     });
   }
 }
 
-/** The likeliest choices by their numbers, as `3: 45 %`. */
-function likeliest(shares) {
+/** The likeliest choices, as `↗ kick: 45 %`; by their numbers where nobody named them. */
+function likeliest(shares, names) {
   const ranked = shares.map((share, choice) => [share, choice]).sort(([a], [b]) => b - a);
   const told = ranked.slice(0, TOLD_CHOICES).filter(([share]) => share >= 0.005);
-  return told.map(([share, choice]) => `${choice}: ${Math.round(100 * share)} %`).join("  ");
+  return told.map(([share, choice]) => `${names.length === shares.length ? names[choice] : choice}: ${Math.round(100 * share)} %`).join("  ");
 }
 
 /** Sets a canvas up for drawing in CSS pixels; null where it is out of sight. */

@@ -56,6 +56,7 @@ class Match {
     this.events = told.events.map(([step, kind, text, team]) => ({ step, kind, text, team }));
     this.cuts = new Set(told.cuts);
     this.agents = new Map(Object.entries(told.agents));
+    this.choices = new Map(Object.entries(told.choices)); // agent → what its choices are called
     this.thoughts = new Map(Object.entries(told.thoughts).map(([agent, kinds]) => [agent, thoughtsOf(kinds)]));
     this.pictures = pictures;
     this.words = told.words;
