@@ -12,6 +12,7 @@ from browser import Browser
 from marl_ppo.errors import FileFormatError
 from marl_ppo.leagues.standings import Standings, read_standings
 from marl_ppo.leagues.store import EventRow, MatchRow, PlayerRow, RatingRow, Store
+from marl_ppo.viewer.web import page
 from marl_ppo.viewer.web.league import write_league
 
 REPLAYS = Path(__file__).parents[2] / "replays"
@@ -189,6 +190,39 @@ def test_pages_of_replays_that_are_gone_go_too(tmp_path: Path) -> None:
     write_league(folder)
 
     assert [page.name for page in (folder / "page/replays").iterdir()] == ["new.html"]
+
+
+def test_only_pages_that_are_missing_or_wrong_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = league(tmp_path / "cup")
+    (folder / "replays").mkdir()
+    for name in ("one", "two"):
+        shutil.copy(REPLAYS / "rps.replay", folder / f"replays/{name}.replay")
+
+    def written() -> list[str]:
+        found: list[str] = []
+        write_league(folder, progress=lambda file: found.append(file.stem))
+        return sorted(found)
+
+    assert written() == ["one", "two"]
+    assert written() == []
+    (folder / "page/replays/one.html").unlink()
+    assert written() == ["one"]
+    shutil.copy(REPLAYS / "kuhn.replay", folder / "replays/two.replay")
+    assert written() == ["two"]
+    assert "kuhn" in (folder / "page/replays/two.html").read_text()
+    monkeypatch.setattr(page, "version", lambda package: "another")
+    assert written() == ["one", "two"]
+
+
+def test_a_replay_that_a_running_league_removes_meanwhile_is_left_out(tmp_path: Path) -> None:
+    folder = league(tmp_path / "cup")
+    (folder / "replays").mkdir()
+    for name in ("one", "two"):
+        shutil.copy(REPLAYS / "rps.replay", folder / f"replays/{name}.replay")
+    index = write_league(folder, progress=lambda file: (folder / "replays/one.replay").unlink())
+
+    assert "replays/two.html" in index.read_text()
+    assert "replays/one.html" not in index.read_text()
 
 
 def test_what_is_no_league_is_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from marl_ppo.leagues.store import Store
 from marl_ppo.replays.files import SUFFIX, read_replay
 from marl_ppo.replays.replay import Replay
 from marl_ppo.viewer.replayed import ReplayTimeline
-from marl_ppo.viewer.web.page import as_json, theme, write_html, write_page
+from marl_ppo.viewer.web.page import as_json, is_made_from, source_of, theme, write_html, write_page
 
 PAGE = "page"
 """the folder of a league that holds its site"""
@@ -29,14 +29,16 @@ _FRAMES = "frame-src 'self' file:"  # 'self' alone means nothing to some browser
 def write_league(league: Path, folder: Path | None = None, *, progress: Callable[[Path], None] = lambda path: None) -> Path:
     """Write the site of a league to `folder`, the league's own if not given; returns its index.html.
 
-    `progress` hears of each replay before it is played. A replay that cannot be played is named on the page, with the reason.
+    `progress` hears of each replay before it is played; pages that are still right are left as they are. A replay that
+    cannot be played is named on the page, with the reason.
     """
     folder = folder or league / PAGE
     with Store.open(league) as store:
         standings = read_standings(store)
         about = _about(league, store, standings)
     files = sorted((league / REPLAYS).glob(f"*{SUFFIX}"), reverse=True)
-    about["replays"] = [_replay(file, folder, progress) for file in files]
+    told = (_replay(file, folder, progress) for file in files)
+    about["replays"] = [one for one in told if one is not None]
     if folder == league / PAGE:
         _clear(folder / REPLAYS, kept={f"{file.stem}.html" for file in files})
     return write_page(
@@ -132,15 +134,22 @@ def _history(store: Store, names: Iterable[str]) -> list[dict[str, Any]]:
     return [{"name": name, "points": points[name]} for name in names if name in points]
 
 
-def _replay(file: Path, folder: Path, progress: Callable[[Path], None]) -> dict[str, str]:
-    progress(file)
+def _replay(file: Path, folder: Path, progress: Callable[[Path], None]) -> dict[str, str] | None:
+    """What the site tells of a replay, whose page is written where it is missing, or was made of something else; None where
+    a league that runs has just removed it."""
+    page = folder / REPLAYS / f"{file.stem}.html"
     try:
-        replay = read_replay(file)
-        timeline = ReplayTimeline(replay)
         try:
-            write_html(timeline, folder / REPLAYS / f"{file.stem}.html")
-        finally:
-            timeline.close()
+            replay, source = read_replay(file), source_of(file)
+        except FileNotFoundError:
+            return None
+        if not is_made_from(page, source):
+            progress(file)
+            timeline = ReplayTimeline(replay)
+            try:
+                write_html(timeline, page, source=source)
+            finally:
+                timeline.close()
     except MarlPPOError as error:
         # Without the folders of this machine, which are nobody's business.
         return {"title": file.stem, "broken": str(error).replace(str(file), file.name)}

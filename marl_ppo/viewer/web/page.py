@@ -10,6 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,16 @@ from marl_ppo.viewer.web.columns import columns_of
 from marl_ppo.whole_files import whole_file
 
 _ASSETS = Path(__file__).parent / "assets"
+_MATCH = "match.html"
+_MATCH_STYLES = ("match.css",)
+_HEAD = 500  # letters of a page in which its source is told
 _MATCH_SCRIPTS = ("making.js", "reading.js", "between.js", "drawing.js", "panel.js", "player.js")
 
 
-def write_html(timeline: Timeline, path: Path | str, *, start: int = 0, stop: int | None = None) -> Path:
+def write_html(timeline: Timeline, path: Path | str, *, start: int = 0, stop: int | None = None, source: str = "") -> Path:
     """Write a match, or its moments from `start` to `stop`, as one file that plays in any browser; returns its path.
+
+    `source` is what `source_of` the match's file gives, for those who want to know later whether the page is still right.
 
     Raises ConfigError for a name that does not end in .html, and for steps that the match does not have.
     """
@@ -33,8 +39,31 @@ def write_html(timeline: Timeline, path: Path | str, *, start: int = 0, stop: in
     told = columns_of(timeline, start=start, stop=stop)
     data = base64.b64encode(zlib.compress(as_json(told).encode(), 9)).decode()
     return write_page(
-        path, "match.html", styles=("match.css",), scripts=_MATCH_SCRIPTS, title=timeline.title, theme=theme(), data=data
+        path,
+        _MATCH,
+        styles=_MATCH_STYLES,
+        scripts=_MATCH_SCRIPTS,
+        title=timeline.title,
+        theme=theme(),
+        data=data,
+        source=source,
     )
+
+
+def source_of(file: Path) -> str:
+    """Stands for a match's file and all that makes a page of it, but for the worlds: they change with the version."""
+    made = hashlib.sha256(file.read_bytes())
+    for text in (version("marl_ppo"), theme(), _read(_MATCH, *_MATCH_STYLES, *_MATCH_SCRIPTS)):
+        made.update(text.encode())
+    return made.hexdigest()
+
+
+def is_made_from(page: Path, source: str) -> bool:
+    """Whether there is such a page, and it was made from that source."""
+    if not page.is_file():
+        return False
+    with page.open(encoding="utf-8", errors="replace") as opened:
+        return f'name="source" content="{source}"' in opened.read(_HEAD)
 
 
 def require_html(path: Path | str) -> Path:
