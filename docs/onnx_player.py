@@ -12,54 +12,39 @@ import onnxruntime
 
 
 class OnnxPolicy:
-    """One file. `choose` is the output to play: action, the most probable one, or sampled_action."""
+    """One file."""
 
-    def __init__(self, file, choose="action", seed=0):
-        self.session = onnxruntime.InferenceSession(file)
-        about = self.session.get_modelmeta().custom_metadata_map
-        self.agent_index = json.loads(about["agents"])
-        self.dtypes = {leaf["input"]: leaf["dtype"] for leaf in json.loads(about["obs"]).values()}
-        self.sizes = {given.name: given.shape[1:] for given in self.session.get_inputs()}
-        if "action_mask" in self.sizes:
-            self.dtypes["action_mask"] = "bool"
-        self.choose, self.rng = choose, np.random.default_rng(seed)
-        self.reset()
+    def __init__(self, file):
+        self.session, self.rng = onnxruntime.InferenceSession(file), np.random.default_rng(0)
+        self.agents = json.loads(self.session.get_modelmeta().custom_metadata_map["agents"])  # {agent: agent_index}
+        self.memory = {}  # by agent; to be cleared before each episode
 
-    def reset(self):
-        """Before each episode."""
-        self.memory = {}
-
-    def act(self, seen):
-        """{agent: {leaf of obs, and action_mask: array}} of the agents that decide now → {agent: action} of those it plays."""
-        agents = [agent for agent in seen if agent in self.agent_index]
-        if not agents:
-            return {}
-        known = {name: np.stack([seen[agent][name] for agent in agents]).astype(kind) for name, kind in self.dtypes.items()}
-        known["agent_index"] = np.array([self.agent_index[agent] for agent in agents])
-        known["is_start"] = np.array([agent not in self.memory for agent in agents])
-        known["noise"] = self.rng.random((len(agents), *self.sizes["noise"]), np.float32)
-        if "memory" in self.sizes:
-            nothing = np.zeros(self.sizes["memory"], np.float32)
-            known["memory"] = np.stack([self.memory.get(agent, nothing) for agent in agents])
-        names = [output.name for output in self.session.get_outputs()]
-        found = dict(zip(names, self.session.run(names, {name: known[name] for name in self.sizes}), strict=True))
-        self.memory |= zip(agents, found.get("next_memory", agents), strict=True)
-        return dict(zip(agents, found[self.choose], strict=True))
+    def act(self, agent, seen, choose="action"):
+        """What an agent does that sees {input: array}, its obs and action_mask; choose="sampled_action" throws dice."""
+        known = {"agent_index": self.agents[agent], "is_start": agent not in self.memory, "memory": self.memory.get(agent, 0)}
+        given = {}
+        for port in self.session.get_inputs():
+            shape, kind = port.shape[1:], port.type[7:-1].replace("float", "float32").replace("double", "float64")
+            value = self.rng.random(shape) if port.name == "noise" else {**known, **seen}[port.name]
+            given[port.name] = np.broadcast_to(value, (1, *shape)).astype(kind)
+        names = [port.name for port in self.session.get_outputs()]
+        found = dict(zip(names, self.session.run(names, given), strict=True))
+        self.memory[agent] = found.get("next_memory", [0])[0]
+        return found[choose][0]
 
 
 if __name__ == "__main__":
-    env = importlib.import_module(sys.argv[1]).parallel_env()
-    policies = [OnnxPolicy(file) for file in sys.argv[3:]]
-    returns = []
-    for seed in range(int(sys.argv[2])):
-        observations, infos = env.reset(seed=seed)
-        returns.append(0.0)
+    env, policies = importlib.import_module(sys.argv[1]).parallel_env(), [OnnxPolicy(file) for file in sys.argv[3:]]
+    played_by = {agent: policy for policy in policies for agent in policy.agents}
+    returns = np.zeros(int(sys.argv[2]))
+    for episode in range(len(returns)):
+        observations, infos = env.reset(seed=episode)
         for policy in policies:
-            policy.reset()
+            policy.memory.clear()
         while env.agents:
             actions = {agent: env.action_space(agent).sample() for agent in env.agents}  # of those that no file plays
-            for policy in policies:
-                actions |= policy.act({agent: {"vector": obs, **infos[agent]} for agent, obs in observations.items()})
+            for agent in actions.keys() & played_by.keys():
+                actions[agent] = played_by[agent].act(agent, {"vector": observations[agent], **infos[agent]})
             observations, rewards, _, _, infos = env.step(actions)
-            returns[-1] += sum(rewards.values()) / len(rewards)
-    print(f"mean return per agent {np.mean(returns):.2f} ± {np.std(returns) / len(returns) ** 0.5:.2f}")
+            returns[episode] += sum(rewards.values()) / len(rewards)
+    print(f"mean return per agent {returns.mean():.2f} ± {returns.std() / len(returns) ** 0.5:.2f}")

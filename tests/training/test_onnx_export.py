@@ -326,16 +326,28 @@ def test_the_scripts_player_knows_turns_masks_and_memory(trained: Trained, expor
     for seed in range(100):
         observations, infos = env.reset(seed=seed)
         bot.reset(seed)
-        policy.reset()
+        policy.memory.clear()
         while env.agents:
-            seen = {
-                agent: {"vector": observations[agent]["observation"], "action_mask": observations[agent]["action_mask"]}
-                for agent in env.agents
+            actions = {
+                agent: policy.act(agent, {"vector": seen["observation"], "action_mask": seen["action_mask"]})
+                for agent, seen in observations.items()
                 if infos[agent]["acting"]
             }
-            actions = policy.act(seen)
             assert actions == bot.act(observations, infos)
             chosen += actions.values()
             observations, _, _, _, infos = env.step(actions)
 
     assert len(set(chosen)) > 1
+
+
+def test_the_scripts_player_throws_dice_on_demand_for_any_form_of_obs(tmp_path: Path) -> None:
+    """Bytes, tokens and pictures go in as the world has them; every action comes out in 200 throws."""
+    world = Shown(1, "+".join(FORMS))
+    (group,) = world.spec.groups
+    write_policy(portable(group, memory="gru"), group, tmp_path / "p.onnx", {"agents": {group.agents[0]: 0}})
+    policy = runpy.run_path(str(SCRIPT))["OnnxPolicy"](str(tmp_path / "p.onnx"))
+    world.reset(np.array([0], np.uint64))
+    seen = {leaf: array[0, 0] for leaf, array in world.outputs.obs[0].items()}
+    thrown = [policy.act(group.agents[0], seen, "sampled_action") for _ in range(200)]
+
+    assert len({int(action) for action in thrown}) == group.action.n  # type: ignore[union-attr]
