@@ -32,6 +32,8 @@ MATCH = "match.json"
 LONGEST = 1_000_000
 """steps of a match"""
 MOST_AGENTS = 1_000
+MOST_DECISIONS = 16_000_000
+"""steps times agents: returns and actions are held in memory"""
 LONGEST_TEXT = 500
 """letters: names are shown, in errors too"""
 _ARRAYS = ("actions", "chain", "keyframes", "frames", "thoughts")
@@ -73,6 +75,8 @@ def read_replay(path: Path | str) -> Replay:
         agents, steps = len(given["players"]), given["steps"]
         if not (0 <= steps <= LONGEST and 1 <= agents <= MOST_AGENTS and 0 <= given["seed"] < 2**64):
             raise ValueError(f"it has {steps} steps, {agents} agents and the seed {given['seed']}")
+        if steps * agents > MOST_DECISIONS:
+            raise ValueError(f"it has {steps} steps of {agents} agents; at most {MOST_DECISIONS} of them together can be read")
         actions = _in_order(members.folder("actions"))
         chain = members.array("chain")
         if chain.dtype != np.uint64 or chain.shape not in ((0,), (steps + 1,)):

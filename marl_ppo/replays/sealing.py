@@ -10,16 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from marl_ppo.envs.world import SIMULATION, Array, WorldSpec
+from marl_ppo.envs.world import SIMULATION, WorldSpec
 from marl_ppo.errors import WorldError
 from marl_ppo.replays.digests import state_digest
 from marl_ppo.replays.recorder import Recording
 from marl_ppo.replays.replay import Keyframes, Origin, Replay, Thoughts
-from marl_ppo.replays.simulation import EventFinder, Simulation
+from marl_ppo.replays.simulation import EventFinder, Simulation, Snapshots
 
 PACKAGES = ("marl_ppo", "numpy", "numba")
 EVERY = 100
-"""steps between keyframes in a file"""
+"""steps between keyframes in a file; more in a match so long that they would take too much memory"""
 
 
 def seal(
@@ -81,7 +81,8 @@ def retrace(simulation: Simulation) -> Replay:
     simulation.seek(0)
     moment = simulation.moment()
     digests = [state_digest(moment)]
-    kept: dict[int, dict[str, Array]] = {0: moment}
+    kept = Snapshots(EVERY)
+    kept.keep(0, moment)
     finder = EventFinder(spec)
     returns = np.zeros(len(spec.agents))
     actions = [np.zeros_like(taken) for taken in replay.actions]
@@ -92,13 +93,14 @@ def retrace(simulation: Simulation) -> Replay:
         simulation.advance()
         moment = simulation.moment()
         digests.append(state_digest(moment, digests[-1]))
-        if simulation.step % EVERY == 0 or simulation.step == replay.steps:
-            kept[simulation.step] = moment
+        if kept.is_due(simulation.step):
+            kept.keep(simulation.step, moment)
         finder.look(simulation.step, world)
         returns += np.concatenate([rewards[0] for rewards in world.outputs.rewards])
     out = world.outputs
     whole = bool(out.ended[0])
-    frames = {name: np.stack([snapshot[name] for snapshot in kept.values()]) for name in moment}
+    keyframes = kept.arrays | {simulation.step: moment}
+    frames = {name: np.stack([snapshot[name] for snapshot in keyframes.values()]) for name in moment}
     return replace(
         replay,
         actions=tuple(actions),
@@ -108,7 +110,7 @@ def retrace(simulation: Simulation) -> Replay:
         complete=whole,
         events=tuple(finder.found),
         chain=np.array(digests, np.uint64),
-        keyframes=Keyframes(steps=np.array(list(kept), np.int64), arrays=frames),
+        keyframes=Keyframes(steps=np.array(list(keyframes), np.int64), arrays=frames),
     )
 
 

@@ -5,8 +5,7 @@ every moment is near. What a file says its snapshots are is not restored here: a
 and compiled kernels do not look where they index (docs/decisions/0010-replays.md).
 """
 
-import bisect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,6 +17,32 @@ from marl_ppo.replays.replay import Event, Replay
 
 EVERY = 50
 """steps between snapshots"""
+MOST_BYTES = 32 * 2**20
+"""of a row of snapshots; where it becomes larger, every second one goes"""
+
+
+class Snapshots:
+    """Moments of a match that are kept, from the first one on: one each `every` steps, and of long matches fewer."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.arrays: dict[int, Mapping[str, Array]] = {}
+        """by step, rising"""
+
+    def before(self, step: int) -> int:
+        """The last one that is kept up to a step."""
+        return min(step // self.every, len(self.arrays) - 1) * self.every
+
+    def is_due(self, step: int) -> bool:
+        """Whether a step is to be kept and is not yet."""
+        return step % self.every == 0 and step not in self.arrays
+
+    def keep(self, step: int, moment: Mapping[str, Array]) -> None:
+        """Add the next one."""
+        self.arrays[step] = moment
+        while len(self.arrays) > 2 and len(self.arrays) * sum(array.nbytes for array in moment.values()) > MOST_BYTES:
+            self.every *= 2
+            self.arrays = {kept: one for kept, one in self.arrays.items() if kept % self.every == 0}
 
 
 class Simulation:
@@ -30,12 +55,7 @@ class Simulation:
         self.step = 0
         """the moment the world is at"""
         self._copy = num_envs - 1
-        self._actions: list[Array] = [
-            np.repeat(own[:, None].astype(group.action_dtype), num_envs, axis=1)
-            for own, group in zip(replay.actions, self.world.spec.groups, strict=True)
-        ]
-        self._kept_at: list[int] = []
-        self._kept: list[dict[str, Array]] = []
+        self._kept = Snapshots(EVERY)
         self.restart()
 
     def restart(self) -> None:
@@ -53,25 +73,20 @@ class Simulation:
         if self.step >= self.replay.steps:
             raise FileFormatError(f"the match has {self.replay.steps} steps")
         try:
-            self.world.step([actions[self.step] for actions in self._actions])
+            self.world.step(self._actions())
         except WorldError as error:
             raise FileFormatError(f"step {self.step} of the match cannot be played: {error}") from error
         self.step += 1
-        if self.step % EVERY == 0:
-            self._keep()
+        self._keep()
 
     def seek(self, step: int) -> None:
         """Go to any moment, by way of the snapshot before it."""
         if not 0 <= step <= self.replay.steps:
             raise ValueError(f"step must be from 0 to {self.replay.steps}, got {step}")
-        place = bisect.bisect_right(self._kept_at, step) - 1
-        near = self._kept_at[place] if place >= 0 else 0
+        near = self._kept.before(step)
         if step < self.step or near > self.step:
-            if place < 0:
-                self.restart()
-            else:
-                self.world.restore(self._kept[place])
-                self.step = near
+            self.world.restore(self._kept.arrays[near])
+            self.step = near
         while self.step < step:
             self.advance()
 
@@ -93,12 +108,18 @@ class Simulation:
     def __exit__(self, *error: object) -> None:
         self.close()
 
+    def _actions(self) -> list[Array]:
+        """What everybody does now, in every copy."""
+        groups, now = self.world.spec.groups, self.step
+        return [
+            np.repeat(own[now : now + 1].astype(group.action_dtype), self.world.num_envs, axis=0)
+            for own, group in zip(self.replay.actions, groups, strict=True)
+        ]
+
     def _keep(self) -> None:
         """Note how to come back here, once."""
-        place = bisect.bisect_left(self._kept_at, self.step)
-        if (place == len(self._kept_at) or self._kept_at[place] != self.step) and "snapshot" in self.world.spec.capabilities:
-            self._kept_at.insert(place, self.step)
-            self._kept.insert(place, self.world.snapshot())
+        if self._kept.is_due(self.step):
+            self._kept.keep(self.step, self.world.snapshot())
 
 
 def world_of(replay: Replay, num_envs: int = 1) -> World:

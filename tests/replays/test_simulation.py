@@ -1,5 +1,6 @@
 """A replay gives its match again, at every moment, whatever else is going on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import matches
@@ -9,8 +10,10 @@ import pytest
 from marl_ppo.envs import registered_worlds
 from marl_ppo.envs.world import Array
 from marl_ppo.errors import FileFormatError
+from marl_ppo.replays import simulation as simulation_module
 from marl_ppo.replays.files import read_replay, write_replay
 from marl_ppo.replays.replay import Replay
+from marl_ppo.replays.sealing import retrace
 from marl_ppo.replays.simulation import EVERY, Simulation
 from marl_ppo.replays.verify import verify
 
@@ -56,6 +59,26 @@ def test_a_seek_goes_back_to_the_snapshot_before(monkeypatch: pytest.MonkeyPatch
 
         assert played == list(range(100, 120))
         assert EVERY == 50
+
+
+def test_a_long_match_is_kept_in_bounded_memory_and_every_moment_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """231 steps of soccer, and room for two snapshots: one each 200 steps is left in the end."""
+    replay = matches.recorded("soccer", names=("scripted:hard", "scripted:hard"))
+    with Simulation(replay) as plain:
+        size = sum(array.nbytes for array in plain.world.snapshot().values())
+        monkeypatch.setattr(simulation_module, "MOST_BYTES", 2 * size)
+        with Simulation(replay) as bounded:
+            for step in (231, 10, 120, 230, 200, 0, 199):
+                plain.seek(step)
+                bounded.seek(step)
+                assert as_bytes(plain.moment()) == as_bytes(bounded.moment())
+            again = retrace(bounded)
+
+            assert bounded._kept.arrays.keys() == {0, 200}
+    assert again.keyframes is not None
+    assert again.keyframes.steps.tolist() == [0, 200, 231]
+    assert (again.chain == replay.chain).all()
+    assert verify(replace(again, chain=again.chain ^ (np.arange(232) > 220).astype(np.uint64))).kind == "equal"
 
 
 def test_continuous_actions_come_back_to_the_last_bit(tmp_path: Path) -> None:

@@ -85,6 +85,27 @@ def test_chances_that_are_no_numbers_are_not_drawn() -> None:
     Screen(show).draw(pygame.Surface((480, 320), 0, 32))
 
 
+def test_a_small_file_of_a_match_too_large_for_the_memory_is_refused(tmp_path: Path) -> None:
+    """A million steps that are all alike take next to nothing in a zip."""
+    good = read_replay(GOLDEN / "soccer.replay")
+    steps, agents = 500_000, 40
+    large = replace(
+        good,
+        steps=steps,
+        actions=(np.zeros((steps, agents), np.uint8),),
+        players={f"p{n}": "x" for n in range(agents)},
+        returns=(0.0,) * agents,
+        chain=np.zeros(0, np.uint64),
+        keyframes=None,
+        thoughts=(),
+    )
+    path = write_replay(large, tmp_path / "it.replay")
+
+    assert path.stat().st_size < 100_000
+    with pytest.raises(FileFormatError, match="500000 steps of 40 agents; at most 16000000"):
+        read_replay(path)
+
+
 @pytest.mark.parametrize("team", [-2, 2, 2**70])
 def test_an_event_of_no_team_is_refused(tmp_path: Path, team: int) -> None:
     """It would have no colour."""
