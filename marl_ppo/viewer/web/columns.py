@@ -17,7 +17,7 @@ import io
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -77,14 +77,15 @@ def columns_of(timeline: Timeline, *, start: int = 0, stop: int | None = None) -
         raise ConfigError(
             f"a page holds {LONGEST:,} moments at most, got {stop - start + 1:,}; export a part of the match, or a video"
         )
-    moments = [timeline.moment(step) for step in range(start, stop + 1)]
-    for moment in moments:
-        View.fit(moment.scene, (0, 0, 100, 100))  # refuses bounds that enclose nothing
+    steps = range(start, stop + 1)
     # A power of two, so that places on a grid of halves or quarters stay exactly where they are.
-    unit = 2.0 ** math.floor(math.log2(min(_side(moment.scene) for moment in moments) / FINENESS))
-    scenes = _Scenes(unit)
-    for step, moment in enumerate(moments):
-        scenes.add(step, moment.scene)
+    unit = 2.0 ** math.floor(math.log2(min(_side(timeline.moment(step).scene) for step in steps) / FINENESS))
+    scenes, moments = _Scenes(unit), []
+    for step in steps:
+        moment = timeline.moment(step)
+        scenes.add(step - start, moment.scene)
+        # Looked at twice rather than kept: the primitives of a long match fill the memory.
+        moments.append(moment._replace(scene=replace(moment.scene, primitives=(), sight={})))
     scenes.sort()
     word = scenes.words.place
     lines = max(len(moment.hud) for moment in moments)
@@ -228,6 +229,7 @@ def _is_somewhere(primitive: Primitive) -> bool:
 
 
 def _side(scene: Scene) -> float:
+    View.fit(scene, (0, 0, 100, 100))  # refuses bounds that enclose nothing
     left, bottom, right, top = scene.bounds
     return max(right - left, top - bottom)
 
