@@ -40,6 +40,8 @@ def main(arguments: list[str]) -> None:
             text, holds = verdict.text, verdict.holds or verdict.kind == "frames"
         except FileFormatError as error:
             text, holds = str(error).removeprefix(f"{path} is "), False
+        except OSError as error:
+            text, holds = f"cannot be read: {error.strerror}", False
         failed += not holds
         console.print(f"{path}: {text}", highlight=False, markup=False)
     if failed:

@@ -1,5 +1,6 @@
 """`marl-ppo replay`, and what records: in a folder of its own, as a user would."""
 
+import errno
 import gc
 import itertools
 import re
@@ -15,6 +16,7 @@ from marl_ppo.cli.main import main
 from marl_ppo.leagues.league import League
 from marl_ppo.leagues.recipe import LearnerConfig, Recipe
 from marl_ppo.replays.files import read_replay
+from marl_ppo.replays.replay import Replay
 from marl_ppo.replays.verify import verify
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.run import resume, train
@@ -39,6 +41,23 @@ def test_verify_tells_a_line_per_file_and_fails_if_one_does(capsys: pytest.Captu
     assert good.count(": exact\n") == 2
     assert stopped.value.code == 1
     assert "broken.replay: damaged, or no replay" in bad
+
+
+def test_a_file_that_may_not_be_read_does_not_keep_others_from_being_checked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(path: Path) -> Replay:
+        if path.name == "rps.replay":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read_replay(path)
+
+    monkeypatch.setattr("marl_ppo.cli.replay_verify.read_replay", read)
+    with pytest.raises(SystemExit, match="1"):
+        main(["replay", "verify", "rps", "kuhn"])
+    first, second = capsys.readouterr().out.splitlines()
+
+    assert first.endswith("rps.replay: cannot be read: Permission denied")
+    assert second.endswith("kuhn.replay: exact")
 
 
 def test_info_tells_who_played_and_how_it_ended(capsys: pytest.CaptureFixture[str]) -> None:
