@@ -17,6 +17,9 @@ Variant = tuple[str, dict[str, Any]]
 
 GOLDEN = Path(__file__).with_name("golden_episodes.json")
 
+OF_SEEDS = ("maps",)
+"""settings that choose among the episodes that seeds make, and change no rule"""
+
 HASH_WORLDS = """
 import json, sys
 from marl_ppo.envs import make_world
@@ -30,6 +33,8 @@ def variants_of(world_id: str) -> list[Variant]:
     """The default, and each other value of each setting with named values or a switch, one at a time."""
     found: list[Variant] = [(world_id, {})]
     for name, setting in world_settings(world_id).items():
+        if name in OF_SEEDS:
+            continue
         named = get_args(setting.annotation) if get_origin(setting.annotation) is Literal else ()
         values = (False, True) if setting.annotation is bool else named
         found.extend((world_id, {name: value}) for value in values if value != setting.default)
