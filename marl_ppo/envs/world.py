@@ -355,6 +355,10 @@ class World(ABC):
         """The scene as far as `agent` may see it; to be written by worlds that hide something from it, such as cards."""
         return self.scene(copy)
 
+    def place_in_scene(self, agent: str, x: float, y: float) -> tuple[float, float]:
+        """Where in the scene the place is that `agent` knows as (x, y), see `Whereabouts`; the same, unless a world says so."""
+        return x, y
+
     def controls(self, agent: str) -> Controls | None:
         """How a person plays `agent` by hand; None where the world does not say."""
         return None

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from marl_ppo.agents.actor_critic import Actor, Critic
+from marl_ppo.agents.hierarchy import HierarchicalActor
 from marl_ppo.agents.observations import flat_obs, joint_obs
 from marl_ppo.envs.registry import make_world
-from marl_ppo.envs.world import Array, Group, Outputs, WorldSpec
+from marl_ppo.envs.world import Array, Group, Outputs, World, WorldSpec
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.play.seating import Player, seat_players
 from marl_ppo.replays.recorder import Recording
@@ -24,7 +25,7 @@ from marl_ppo.replays.replay import Thoughts
 @torch.no_grad()
 def think(recording: Recording, spec: WorldSpec, players: Mapping[str, Player]) -> tuple[Thoughts, ...]:
     """By group; nothing where nobody has networks. `players` tells who played each agent."""
-    if not any(isinstance(player.policies[agent], Actor) for agent, player in players.items()):
+    if not any(isinstance(player.policies[agent], Actor | HierarchicalActor) for agent, player in players.items()):
         return ()
     world = make_world(spec.id, num_envs=1, **spec.config)
     seating = seat_players(spec, 1, players)
@@ -50,6 +51,8 @@ class Thinking(NamedTuple):
     """float32 [A, K]; NaN where an agent decides nothing or tells nothing; K is 0 where nobody does"""
     values: Array
     """float32 [A]; NaN where an agent decides nothing, or its critic is not known"""
+    subgoals: Array
+    """float32 [A, 2]: the place, in the scene, to which a manager sends its worker; NaN where there is none"""
 
 
 class Thinker:
@@ -68,21 +71,29 @@ class Thinker:
         for critic in self._critics:
             critic.tell(outputs, values, play.starting)
         probabilities = [np.zeros((len(group.agents), 0), np.float32) for group in self._groups]
+        subgoals = [np.full((len(group.agents), 2), np.nan, np.float32) for group in self._groups]
         for decided in play.decide():
-            self._ask(decided, outputs, probabilities)
-        return [Thinking(*told) for told in zip(probabilities, values, strict=True)]
+            self._ask(decided, play.world, probabilities, subgoals)
+        return [Thinking(*told) for told in zip(probabilities, values, subgoals, strict=True)]
 
-    def _ask(self, decided: Decided, outputs: Outputs, told: list[Array]) -> None:
-        """Write down how probable each choice was."""
-        actor, g = decided.part.policy, decided.part.group
-        if not isinstance(actor, Actor):
-            return
+    def _ask(self, decided: Decided, world: World, told: list[Array], subgoals: list[Array]) -> None:
+        """Write down how probable each choice was, and what a worker was after."""
+        actor, g, outputs = decided.part.policy, decided.part.group, world.outputs
         agents = len(self._groups[g].agents)
         rows = torch.arange(agents) if decided.rows is None else decided.rows
-        obs = {leaf: torch.from_numpy(array)[0][rows] for leaf, array in outputs.obs[g].items()}
-        mask = outputs.action_mask[g]
         # One copy: a row is an agent's place in the group.
-        params, _ = actor(flat_obs(obs), self._agent_index[g][rows], decided.is_start, decided.memory_in)
+        obs = flat_obs({leaf: torch.from_numpy(array)[0][rows] for leaf, array in outputs.obs[g].items()})
+        mask = outputs.action_mask[g]
+        memory = decided.memory_in
+        if isinstance(actor, HierarchicalActor):
+            option = actor.option(decided.decision.memory)
+            for row, (x, y) in zip(rows.tolist(), actor.space.place(option.chosen, obs).tolist(), strict=True):
+                subgoals[g][row] = world.place_in_scene(self._groups[g].agents[row], x, y)
+            obs = torch.cat([obs, actor.shown(option.chosen, option.age - 1, obs)], -1)
+            memory, actor = actor.memories(memory)[1], actor.worker
+        if not isinstance(actor, Actor):
+            return
+        params, _ = actor(obs, self._agent_index[g][rows], decided.is_start, memory)
         chances = actor.head.probabilities(params, None if mask is None else torch.from_numpy(mask)[0][rows])
         if not chances.shape[1]:
             return
@@ -98,10 +109,12 @@ class _Notes:
         self._shape = (steps, len(group.agents))
         self._probabilities: Array = np.zeros(0, np.float16)
         self._values: Array = np.full(self._shape, np.nan, np.float32)
+        self._subgoals: Array = np.full((*self._shape, 2), np.nan, np.float32)
 
     def add(self, step: int, thinking: Thinking) -> None:
         """What was thought before a step."""
         self._values[step] = thinking.values
+        self._subgoals[step] = thinking.subgoals
         if not thinking.probabilities.size:
             return
         if not self._probabilities.size:
@@ -111,7 +124,8 @@ class _Notes:
     def thoughts(self) -> Thoughts:
         """All that was noted."""
         values = self._values if np.isfinite(self._values).any() else np.zeros(0, np.float32)
-        return Thoughts(probabilities=self._probabilities, values=values, subgoals=np.zeros(0, np.float32))
+        subgoals = self._subgoals if np.isfinite(self._subgoals).any() else np.zeros(0, np.float32)
+        return Thoughts(probabilities=self._probabilities, values=values, subgoals=subgoals)
 
 
 class _Values:

@@ -79,7 +79,8 @@ def export_player(checkpoint: Path, file: Path) -> list[Exported]:
         group = next(group for group in spec.groups if any(policy_of.get(agent) == name for agent in group.agents))
         index = {a: i for a, i in zip(group.agents, group.agent_index, strict=True) if policy_of.get(a) == name}
         actor = player.policies[next(iter(index))]
-        assert isinstance(actor, Actor)
+        if not isinstance(actor, Actor):
+            raise ExportError(f"{player.name!r} is a manager with a worker, which cannot be exported yet; a flat policy can")
         told = {
             "player": player.name,
             "policy": name,

@@ -1,4 +1,5 @@
-"""What names mean: a player is `scripted`, `scripted:NAME`, `random`, a bot, a run, a checkpoint, LEAGUE:PLAYER or a folder.
+"""What names mean: a player is `scripted`, `scripted:NAME`, `random`, a bot, a run, a checkpoint, LEAGUE:PLAYER, a folder, or
+MANAGER+WORKER.
 
 A run may be a group of seeds; a league is a folder among the runs that has its players in a folder of their own.
 """
@@ -15,6 +16,8 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from marl_ppo.agents.hierarchy import HierarchicalActor
+from marl_ppo.agents.policy import Policy
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
 from marl_ppo.envs.registry import is_installed, make_world, registered_worlds
 from marl_ppo.envs.world import ObsLeaf, WorldSpec
@@ -32,6 +35,8 @@ from marl_ppo.workspace import known_bots, places
 UNTRAINED = ("scripted", "random")
 NAMED_SCRIPT = "scripted:"
 """what stands before the name of one of several scripts, such as scripted:easy"""
+JOIN = "+"
+"""what stands between two players in MANAGER+WORKER, which is the manager of the first one with the worker of the second"""
 RUNS = Path("runs")
 BOTS = Path("agents")
 PLAYERS = "players"
@@ -66,7 +71,7 @@ def played_world(player: str, world: str | None, settings: Mapping[str, Any]) ->
             raise ConfigError(f"say which world {player!r} plays, with --world")
         # What is shipped for an installed env often says who plays with whom.
         return world, {**(preset(world).world_config if is_installed(world) else {}), **settings}
-    config = trained_config(find_trained(player))
+    config = trained_config(find_trained(player.split(JOIN, 1)[0] if _is_joined(player) else player))
     if world is not None and world != config.world:
         return world, dict(settings)
     return config.world, {**config.world_config, **settings}
@@ -85,6 +90,8 @@ def find_player(name: str, spec: WorldSpec, *, greedy: bool = False) -> Player:
         script = name.removeprefix("scripted").removeprefix(":")
         scripts = [(group, scripted_policy(spec.id, group, spec, script)) for group in spec.groups]
         return Player(name=name, policies={a: policy for group, policy in scripts for a in group.agents}, greedy=greedy)
+    if _is_joined(name):
+        return _joined(name, spec, greedy=greedy)
     return load_player(find_trained(name), spec, greedy=greedy)
 
 
@@ -247,6 +254,40 @@ def copy_player(checkpoint: Path, folder: Path) -> None:
     meta["sha256"] = {path: digest for path, digest in meta["sha256"].items() if path in weights}
     (folder / "meta.json").write_text(json.dumps(meta, indent=2))
     save_config(trained_config(checkpoint), folder / "config.toml")
+
+
+def _is_joined(name: str) -> bool:
+    """Whether it is MANAGER+WORKER, rather than a player that is called so."""
+    if JOIN not in name:
+        return False
+    try:
+        find_trained(name)
+    except UnknownNameError:
+        return True
+    return False
+
+
+def _joined(name: str, spec: WorldSpec, *, greedy: bool) -> Player:
+    """The manager of one hierarchical player with the worker of another. Raises ConfigError where they do not go together."""
+    folders = [find_trained(part) for part in name.split(JOIN, 1)]
+    kinds = []
+    for folder in folders:
+        config = trained_config(folder)
+        if config.policy != "hierarchical":
+            raise ConfigError(f"{folder} has no manager and worker: it was trained with --policy flat")
+        kinds.append((config.hierarchy.subgoals, config.hierarchy.subgoal_steps))
+    if kinds[0] != kinds[1]:
+        raise ConfigError(f"{name} cannot be joined: subgoals and their steps are {kinds[0]} here and {kinds[1]} there")
+    managing, working = (load_player(folder, spec, greedy=greedy) for folder in folders)
+    whole: dict[tuple[int, int], HierarchicalActor] = {}
+    policies: dict[str, Policy] = {}
+    for agent, manager in managing.policies.items():
+        worker = working.policies.get(agent)
+        if isinstance(manager, HierarchicalActor) and isinstance(worker, HierarchicalActor):
+            joined = HierarchicalActor(manager.manager, worker.worker, manager.space, manager.subgoal_steps)
+            policies[agent] = whole.setdefault((id(manager), id(worker)), joined)
+    digest = hashlib.sha256(f"{managing.hash} {working.hash}".encode()).hexdigest()
+    return Player(name=name, policies=policies, greedy=greedy, critics=managing.critics, hash=digest)
 
 
 def _kept_by_a_league(name: str) -> Path | None:

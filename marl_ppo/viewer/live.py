@@ -93,8 +93,11 @@ class LiveTimeline:
             for a, agent in enumerate(group.agents):
                 chances, value = told.probabilities[a], float(told.values[a])
                 known = chances.size > 0 and not np.isnan(chances).any()
-                if known or not np.isnan(value):
-                    found[agent] = Thought(probabilities=chances if known else None, value=None if np.isnan(value) else value)
+                subgoal = None if np.isnan(told.subgoals[a]).any() else (float(told.subgoals[a, 0]), float(told.subgoals[a, 1]))
+                if known or subgoal is not None or not np.isnan(value):
+                    found[agent] = Thought(
+                        probabilities=chances if known else None, value=None if np.isnan(value) else value, subgoal=subgoal
+                    )
         return found
 
     def _seen(self, *, is_first: bool = False) -> Moment:

@@ -58,6 +58,11 @@ class Rooms(World):
         _play(board, actions[0], self.kit, self.rules, self._ended, scores, flags)
         self._observe(self._everywhere)
 
+    def place_in_scene(self, agent: str, x: float, y: float) -> tuple[float, float]:
+        if self.task.side[self.spec.agents.index(agent)]:
+            x = -x  # it sees the map mirrored
+        return (x + 1) / 2 * self.task.width, (y + 1) / 2 * self.task.height
+
     def _observe(self, where: Array) -> None:
         out, state = self.outputs, self.outputs.state if self.needs_state else self._no_state
         observe.tell(where, self.board, self.kit, self.rules, self._ended, out.obs[0]["vector"], state)

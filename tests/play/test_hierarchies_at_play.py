@@ -1,0 +1,101 @@
+"""Managers and workers where they play: what is told of their subgoals, and that levels of different players go together."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from marl_ppo.agents.hierarchy import HierarchicalActor
+from marl_ppo.agents.subgoals import Things
+from marl_ppo.envs.registry import make_world
+from marl_ppo.envs.scene import Disc
+from marl_ppo.errors import ConfigError, ExportError
+from marl_ppo.evaluation.evaluate import evaluate
+from marl_ppo.evaluation.replays import save_replay
+from marl_ppo.play.seating import by_agent
+from marl_ppo.replays.files import read_replay
+from marl_ppo.training.config import HierarchyConfig, TrainConfig
+from marl_ppo.training.onnx_export import export_player
+from marl_ppo.training.players import find_player
+from marl_ppo.training.run import train
+
+
+def trained(folder: Path, world: str, *, seed: int = 0, policy: str = "hierarchical", **hierarchy: object) -> Path:
+    levels = HierarchyConfig(**{"subgoals": "thing", **hierarchy})  # type: ignore[arg-type]
+    config = TrainConfig(
+        world=world,
+        num_envs=8,
+        num_steps=10,
+        total_steps=160,
+        seed=seed,
+        policy=policy,
+        hierarchy=levels,
+        replay_updates=0,  # type: ignore[arg-type]
+    )
+    train(config, folder)
+    return next((folder / "checkpoints").iterdir())
+
+
+@pytest.mark.parametrize("world_id", ["four_rooms", "key_doors", "plates", "relay", "expedition", "capture_flag", "spread"])
+def test_a_place_that_an_agent_knows_is_where_the_scene_draws_it(world_id: str) -> None:
+    """Told by where everybody is themselves, both sides of those that see the map mirrored included."""
+    world = make_world(world_id, num_envs=1)
+    world.reset(np.array([3], np.uint64))
+    for g, group in enumerate(world.spec.groups):
+        assert group.whereabouts is not None
+        drawn = {primitive.key: primitive for primitive in world.scene(0).primitives if isinstance(primitive, Disc)}
+        for a, agent in enumerate(group.agents):
+            own = world.outputs.obs[g]["vector"][0, a, group.whereabouts.own :][:2]
+            x, y = world.place_in_scene(agent, float(own[0]), float(own[1]))
+            # Several on one cell are drawn a little beside one another.
+            assert abs(drawn[agent].x - x) < 0.5
+            assert abs(drawn[agent].y - y) < 0.5
+
+
+def test_a_replay_tells_where_each_manager_sent_its_worker(tmp_path: Path) -> None:
+    checkpoint = trained(tmp_path / "run", "spread", subgoal_steps=4)
+    world = make_world("spread", num_envs=1)
+    player = find_player(str(checkpoint), world.spec)
+    played = evaluate(world, [player], episodes=1, record=True)
+    assert played.recordings is not None
+    recording = played.recordings[0]
+    assert recording is not None
+    save_replay(recording, world.spec, by_agent(world.spec, [player]), tmp_path / "match.replay")
+    (thoughts,) = read_replay(tmp_path / "match.replay").thoughts
+
+    world.reset(np.array([recording.seed], np.uint64))
+    landmarks = [(p.x, p.y) for p in world.scene(0).primitives if p.key.startswith("landmark")]
+    assert thoughts.subgoals.shape == (25, 3, 2)
+    nearest = np.abs(thoughts.subgoals[:, :, None] - np.array(landmarks)).max(-1).min(-1)
+    assert nearest.max() < 1e-5
+    assert thoughts.probabilities.shape == (25, 3, 5)
+
+
+def test_the_manager_of_one_player_plays_with_the_worker_of_another(tmp_path: Path) -> None:
+    first, second = trained(tmp_path / "a", "spread"), trained(tmp_path / "b", "spread", seed=1)
+    spec = make_world("spread").spec
+    joined = find_player(f"{first}+{second}", spec)
+    apart = [find_player(str(one), spec) for one in (first, second)]
+    ours, theirs, both = (one.policies["agent_0"] for one in (*apart, joined))
+
+    assert isinstance(both, HierarchicalActor)
+    assert isinstance(ours, HierarchicalActor)
+    assert isinstance(theirs, HierarchicalActor)
+    assert isinstance(both.space, Things)
+    for mine, other in ((both.manager, ours.manager), (both.worker, theirs.worker)):
+        assert all((a == b).all() for a, b in zip(mine.parameters(), other.parameters(), strict=True))  # type: ignore[attr-defined]
+    assert len({one.hash for one in (joined, *apart)}) == 3
+    assert joined.policies["agent_0"] is joined.policies["agent_1"]
+
+
+def test_levels_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
+    spec = make_world("spread").spec
+    first = trained(tmp_path / "a", "spread")
+    flat, places = trained(tmp_path / "b", "spread", policy="flat"), trained(tmp_path / "c", "spread", subgoals="place")
+
+    with pytest.raises(ConfigError, match="has no manager and worker"):
+        find_player(f"{first}+{flat}", spec)
+    with pytest.raises(ConfigError, match="cannot be joined"):
+        find_player(f"{first}+{places}", spec)
+    with pytest.raises(ExportError, match="cannot be exported yet"):
+        export_player(first, tmp_path / "player.onnx")
