@@ -66,11 +66,13 @@ def test_tensorboard_gets_one_point_a_second_at_most(small: Any, tmp_path: Path,
     assert {len(points) for points in scalars(tmp_path / "run").values()} == {1}
 
 
-def explained(algorithm: str) -> set[str]:
-    """The names in the tables' first columns; a name without its folder has that of the name before it."""
+def explained(*kinds: str) -> set[str]:
+    """The names in the tables' first columns, those of every run and those under `kinds`; a name without its folder has that
+    of the name before it."""
     found = set()
-    everywhere, _, _ = DOCS.partition("## Under `algorithm=trpo`")
-    for row in re.findall(r"^\| (`.*?) \|", DOCS if algorithm == "trpo" else everywhere, re.MULTILINE):
+    everywhere, *sections = DOCS.split("## Under ")
+    mine = [text for text in sections if any(text.startswith(f"`{kind}`") for kind in kinds)]
+    for row in re.findall(r"^\| (`.*?) \|", "".join([everywhere, *mine]), re.MULTILINE):
         names = re.findall(r"`(.*?)`", row)
         folder = names[0].rpartition("/")[0]
         found |= {name if "/" in name or not folder else f"{folder}/{name}" for name in names}
@@ -85,6 +87,7 @@ def explained(algorithm: str) -> set[str]:
         ("kuhn", {"network": {"memory": "gru"}}),
         ("two_kinds", {"fused": False}),
         ("staggered", {"algorithm": "trpo"}),
+        ("spread", {"policy": "hierarchical", "num_steps": 30}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -94,11 +97,15 @@ def test_every_metric_of_a_run_is_explained_and_every_explained_one_is_there(
     train(small(world, total_steps=1, **over), tmp_path / "run")
     (line,) = read_metrics(tmp_path / "run")
 
+    told = explained(f"policy={over.get('policy', '')}", f"algorithm={over.get('algorithm', '')}")
+
     def general(name: str) -> str:
         folder, _, last = name.rpartition("/")
+        if (of_level := f"POLICY.{folder.rpartition('.')[2]}/{last}") in told:
+            return of_level
         return {"": last, "return": "return/TEAM", "metric": "metric/NAME"}.get(folder, f"POLICY/{last}")
 
-    assert {general(name) for name in line} == explained(over.get("algorithm", "ppo"))
+    assert {general(name) for name in line} == told
 
 
 def test_every_alarm_is_named_where_metrics_are_explained() -> None:
