@@ -40,6 +40,7 @@ class Thoughtful:
             match.moment(match.last)
         self.last, self.longest = match.last, match.last
         self.events: Sequence[Event] = match.events
+        self.choices = match.choices
         rng = np.random.default_rng(0)
         self._values = {agent: rng.normal(size=match.last + 1).cumsum() for agent in match.players}
         self._moments = [self._thought(match.moment(step), step, rng) for step in range(match.last + 1)]
