@@ -41,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=100_000)
     files = parser.parse_args().files
+    opened(0, 0)  # compiles what is needed, which takes much memory itself
     starts = list(range(0, files, CHUNK))
     with ThreadPoolExecutor(2) as executor:
         jobs = executor.map(opened, starts, [min(start + CHUNK, files) for start in starts])
