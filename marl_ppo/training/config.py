@@ -209,6 +209,11 @@ class TrainConfig:
             raise ConfigError("surrogate 'lenient' is of algorithm 'ppo', got algorithm 'trpo'; use one or the other")
         if self.algorithm == "trpo" and self.policy == "hierarchical":
             raise ConfigError("policy 'hierarchical' learns by algorithm 'ppo', got algorithm 'trpo'; use one or the other")
+        if self.policy == "hierarchical" and self.hierarchy.mix == "advantages" and self.network.memory != "none":
+            raise ConfigError(
+                "hierarchy.mix 'advantages' asks the manager's critic at every step, and one with memory knows only those at "
+                "which it decided; use mix 'rewards', or network.memory 'none'"
+            )
         units = self.num_envs * self.num_steps
         if self.ppo.num_minibatches > units:
             raise ConfigError(

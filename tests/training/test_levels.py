@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from marl_ppo.errors import ConfigError
 from marl_ppo.ppo.advantages import generalized_advantage
 from marl_ppo.training.batch import make_batch
 from marl_ppo.training.config import HierarchyConfig, PPOConfig, TrainConfig
@@ -134,6 +135,11 @@ def test_both_levels_train(small: Any, world: str, subgoals: str, mix: str) -> N
     assert 0 < metrics[f"{name}.manager/subgoal_usage"] <= 1
     assert 1 <= metrics[f"{name}.manager/option_length"] <= 5
     assert metrics[f"{name}.worker/subgoal_sensitivity"] >= 0
+
+
+def test_advantages_of_a_critic_that_remembers_cannot_be_mixed(small: Any) -> None:
+    with pytest.raises(ConfigError, match="use mix 'rewards'"):
+        hierarchy(small, mix="advantages", network={"memory": "gru"})
 
 
 def test_a_manager_s_actor_rests_while_its_worker_warms_up(small: Any) -> None:
