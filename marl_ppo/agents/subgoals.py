@@ -7,6 +7,7 @@ reached  the worker is there: its manager decides anew
 Obs are flat rows [B, d], before and after a step. Rows of seats that are no more alive after it are zeros.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -61,8 +62,8 @@ class Places:
         self.action: ActionSpace = spaces.Discrete(columns * lines)
 
     def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
-        """See `SubgoalSpace`."""
-        raise NotImplementedError
+        """All of them."""
+        return torch.ones(len(obs), math.prod(self._read.whereabouts.cells), dtype=torch.bool)
 
     def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 4"]:
         """Where it is, and the way there."""
@@ -158,13 +159,13 @@ class _Reader:
         if group.whereabouts is None:
             raise ConfigError(
                 f"subgoals {kind!r} need obs that tell places, and those of group {group.name!r} do not: its world declares no "
-                "whereabouts; choose other --hierarchy.subgoals"
+                "whereabouts; use subgoals of a plugin, or --policy flat"
             )
         offset = 0
         for leaf, space in group.obs.items():
             if leaf == "vector":
                 break
-            offset += int(torch.tensor(space.shape).prod())
+            offset += math.prod(space.shape)
         return cls(group.whereabouts, offset)
 
     def own(self, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:

@@ -131,7 +131,7 @@ class HierarchyConfig:
     manager: PPOConfig = field(default_factory=lambda: PPOConfig(ent_coef=0.02))
     """how the manager learns; its gamma is per world step, too"""
     warm_up: float = 0.05
-    """share of the budget in which the manager does not learn yet, so that the worker first learns to follow"""
+    """share of the budget in which the manager's critic learns but not its actor, so that the worker first learns to follow"""
 
     def __post_init__(self) -> None:
         _at_least_one(self, "subgoal_steps")

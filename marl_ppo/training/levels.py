@@ -1,7 +1,7 @@
 """How manager and worker learn from one rollout: each has a store of its own, which is the world's as its level sees it.
 
 manager  decides where an option begins; its decision gathers the world's reward until the next one, with the discount of
-         every step (reference: Sutton, Precup and Singh 1999), and goes on into the next rollout
+         every step (Sutton, Precup and Singh 1999), and goes on into the next rollout
 worker   decides wherever its seat acts, and is paid for pursuing the subgoal. For it an episode is an option: it ends,
          for good, when the subgoal is reached or its time is up
 """

@@ -36,6 +36,7 @@ def test_a_place_is_a_cell_and_is_reached_inside_it() -> None:
 
     assert places.place(corner, seen(0, 0)).tolist() == [[pytest.approx(-0.8), pytest.approx(-0.8)]]
     assert places.place(centre, seen(0, 0)).abs().max() < 1e-6
+    assert places.legal(seen(0, 0)).tolist() == [[True] * 25]
     assert bool(places.reached(centre, seen(0.1, -0.1)))
     assert not bool(places.reached(centre, seen(0.4, 0.0)))
     torch.testing.assert_close(places.shown(centre, seen(0.4, -0.4)), torch.tensor([[0.0, 0.0, -0.4, 0.4]]))
