@@ -9,7 +9,7 @@ Obs are flat rows [B, d], before and after a step. Rows of seats that are no mor
 
 import math
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from gymnasium import spaces
@@ -50,6 +50,14 @@ class SubgoalSpace(Protocol):
         """Where it is, in the units of `Whereabouts`, to be drawn; NaN where it is nowhere."""
 
 
+@runtime_checkable
+class Located(Protocol):
+    """Subgoals that lie somewhere, so that who knows a place can name one."""
+
+    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Tensor:
+        """The one that is meant by a place, in the units of `Whereabouts`: the nearest that is legal."""
+
+
 class Places:
     """A cell of the world (absolute subgoals): paid for coming nearer, and for being there."""
 
@@ -85,6 +93,13 @@ class Places:
         columns, lines = self._read.whereabouts.cells
         column, line = chosen % columns, torch.div(chosen, columns, rounding_mode="floor")
         return torch.stack([(2 * column + 1) / columns - 1, (2 * line + 1) / lines - 1], -1).to(obs)
+
+    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """See `Located`."""
+        columns, lines = self._read.whereabouts.cells
+        cells = torch.tensor([columns, lines], dtype=torch.float32)
+        column, line = ((place + 1) / 2 * cells).long().clamp(torch.zeros(2).long(), (cells - 1).long()).unbind(-1)
+        return line * columns + column
 
 
 class Things:
@@ -131,6 +146,12 @@ class Things:
         """Where it is."""
         way, known = self._way(chosen, obs)
         return torch.where(known.unsqueeze(-1), self._read.own(obs) + way, torch.nan)
+
+    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """See `Located`."""
+        ways, known = self._read.ways(obs)
+        apart = torch.linalg.vector_norm(self._read.cells * (self._read.own(obs)[:, None] + ways - place[:, None]), dim=-1)
+        return torch.where(known | ~known.any(-1, keepdim=True), apart, torch.inf).argmin(-1)
 
     def _way(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B 2"], Bool[Tensor, " B"]]:
         ways, known = self._read.ways(obs)
@@ -179,6 +200,43 @@ class _Reader:
     def is_near(self, way: Float[Tensor, "*B 2"]) -> Bool[Tensor, "*B"]:
         """Whether a way is shorter than half a cell along both axes."""
         return ((self.cells * way).abs() < 0.5).all(-1)
+
+
+class Actions:
+    """An action of the world, which is done until the option is over: action repeat, or frame skip (Mnih et al. 2015).
+
+    What pursues it has nothing to learn: see `Repeating`.
+    """
+
+    masked = False
+
+    def __init__(self, group: Group) -> None:
+        if group.masked or not isinstance(group.action, spaces.Discrete):
+            raise ConfigError(
+                f"subgoals 'action' are of discrete actions that are always legal, not {group.action} of {group.name!r}"
+            )
+        self.action: ActionSpace = group.action
+        self.size = int(group.action.n)
+
+    def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
+        """All of them."""
+        return torch.ones(len(obs), self.size, dtype=torch.bool)
+
+    def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B K"]:
+        """Which it is."""
+        return torch.nn.functional.one_hot(chosen, self.size).to(obs)
+
+    def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
+        """Never: it is done until its time is up."""
+        return torch.zeros(len(obs), dtype=torch.bool)
+
+    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+        """Nothing: nobody needs to be paid."""
+        return torch.zeros(len(before))
+
+    def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
+        """Nowhere."""
+        return torch.full((len(obs), 2), torch.nan)
 
 
 def one_of(chosen: Float[Tensor, "B C"], action: ActionSpace) -> Int64[Tensor, "B"] | Int64[Tensor, "B C"]:
