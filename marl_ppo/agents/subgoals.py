@@ -52,10 +52,10 @@ class SubgoalSpace(Protocol):
 
 @runtime_checkable
 class Located(Protocol):
-    """Subgoals that lie somewhere, so that who knows a place can name one."""
+    """Subgoals that lie somewhere, so that who knows the way can name one."""
 
-    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Tensor:
-        """The one that is meant by a place, in the units of `Whereabouts`: the nearest that is legal."""
+    def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Tensor:
+        """The one to pursue next of a way, which is W places in the units of `Whereabouts`."""
 
 
 class Places:
@@ -94,12 +94,12 @@ class Places:
         column, line = chosen % columns, torch.div(chosen, columns, rounding_mode="floor")
         return torch.stack([(2 * column + 1) / columns - 1, (2 * line + 1) / lines - 1], -1).to(obs)
 
-    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
-        """See `Located`."""
+    def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """The last place."""
         columns, lines = self._read.whereabouts.cells
-        cells = torch.tensor([columns, lines], dtype=torch.float32)
-        column, line = ((place + 1) / 2 * cells).long().clamp(torch.zeros(2).long(), (cells - 1).long()).unbind(-1)
-        return line * columns + column
+        x, y = way[:, -1].unbind(-1)
+        column, line = ((x + 1) / 2 * columns).long(), ((y + 1) / 2 * lines).long()
+        return line.clamp(0, lines - 1) * columns + column.clamp(0, columns - 1)
 
 
 class Things:
@@ -147,11 +147,14 @@ class Things:
         way, known = self._way(chosen, obs)
         return torch.where(known.unsqueeze(-1), self._read.own(obs) + way, torch.nan)
 
-    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
-        """See `Located`."""
+    def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """The first that lies on it; where none does, the nearest to its last place."""
         ways, known = self._read.ways(obs)
-        apart = torch.linalg.vector_norm(self._read.cells * (self._read.own(obs)[:, None] + ways - place[:, None]), dim=-1)
-        return torch.where(known | ~known.any(-1, keepdim=True), apart, torch.inf).argmin(-1)
+        apart = self._read.cells * (self._read.own(obs)[:, None, None] + ways[:, None] - way[:, :, None])
+        lies_there = (apart.abs() < 0.5).all(-1) & known[:, None]
+        met, first = lies_there.any(-1).max(-1)
+        far = torch.linalg.vector_norm(apart[:, -1], dim=-1).masked_fill(~known & known.any(-1, keepdim=True), torch.inf)
+        return torch.where(met, lies_there[torch.arange(len(obs)), first].int().argmax(-1), far.argmin(-1))
 
     def _way(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B 2"], Bool[Tensor, " B"]]:
         ways, known = self._read.ways(obs)
