@@ -240,7 +240,7 @@ def test_a_worker_that_looks_beyond_its_option_ends_only_with_its_episode(small:
     assert (closed.next_values[closed.truncations] != 0).all()
 
 
-def test_an_oracle_s_options_end_where_it_thinks_better_of_it(small: Any) -> None:
+def test_an_oracle_looks_at_every_step_but_decides_where_an_option_ends(small: Any) -> None:
     settings = replace(hierarchy(small).hierarchy, managed_by="oracle", subgoals="place", subgoal_steps=5)
     config = replace(hierarchy(small, "four_rooms", num_steps=40, num_envs=16), hierarchy=settings)
     with Trainer(config) as trainer:
@@ -248,13 +248,12 @@ def test_an_oracle_s_options_end_where_it_thinks_better_of_it(small: Any) -> Non
         trainer.setup.collector.collect()
         (pupil,) = trainer.setup.pupils
         assert isinstance(pupil, Levels)
-        begun = pupil._begun.view(40, 16)
-        ends = pupil.worker.store.terminations[0][2:, :, 0] if pupil.worker else None
+        assert pupil.worker is not None
+        ends, walls = pupil.worker.store.terminations[0][2:, :, 0], trainer.setup.plays[0].memory[0][:, 4:125]
 
-    assert ends is not None
-    assert torch.equal(ends[:-1], begun[1:])
-    # The way ahead is another one after every step.
-    assert pupil.metrics()["agents.manager/option_length"] < 3
+    assert torch.equal(ends[:-1], pupil._begun.view(40, 16)[1:])
+    # A window has 25 cells: it remembers more than it saw where it decided.
+    assert ((walls != 0).sum(1) > 25).any()
 
 
 @pytest.mark.parametrize("wrong", [{"mix": "advantages"}, {"subgoals": "action"}])
