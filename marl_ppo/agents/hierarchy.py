@@ -9,7 +9,7 @@ Everything that is going on is in the memory, so both are as stateless as any po
 """
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from gymnasium import spaces
@@ -92,7 +92,7 @@ class HierarchicalActor:
         rows = torch.arange(len(flat)) if self.watches else torch.nonzero(is_new).flatten()
         chosen, logprob = option.chosen, option.logprob
         if len(rows):
-            decided = self.manager.act(
+            decided = self.manager_of(rows).act(
                 {leaf: array[rows] for leaf, array in obs.items()},
                 self.space.legal(flat[rows]) if self.space.masked else None,
                 agent_index[rows],
@@ -119,6 +119,15 @@ class HierarchicalActor:
         )
         own = [chosen.view(len(chosen), -1).float(), (age + 1)[:, None], logprob[:, None], is_new.float()[:, None]]
         return Decision(acted.actions, acted.logprob, torch.cat([*own, managing, acted.memory], -1))
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """On which manager and worker go together: all that it was made of besides."""
+        return {"space": self.space, "subgoal_steps": self.subgoal_steps, "watches": self.watches, "tells": self.tells}
+
+    def manager_of(self, rows: Tensor) -> Policy:
+        """What decides for `rows` (int64 [R]) of a batch."""
+        return self.manager
 
     def is_due(self, option: Option, obs: Tensor, is_start: Tensor) -> Tensor:
         """bool [B]: whether the manager decides on these flat obs."""

@@ -9,6 +9,7 @@ Obs are flat rows [B, d], before and after a step. Rows of seats that are no mor
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -25,7 +26,11 @@ PROGRESS = 0.1
 
 
 class SubgoalSpace(Protocol):
-    """A kind of subgoals of one group, made by `callable(group)`."""
+    """A kind of subgoals of one group, made by `callable(group)`.
+
+    Frozen players whose spaces are equal (==) are played together with the space of one of them, so what answers
+    differently must not be equal.
+    """
 
     action: ActionSpace
     """what the manager chooses from, as an action"""
@@ -58,14 +63,16 @@ class Located(Protocol):
         """The one to pursue next of a way, which is W places in the units of `Whereabouts`."""
 
 
+@dataclass
 class Places:
     """A cell of the world (absolute subgoals): paid for coming nearer, and for being there."""
 
+    group: Group
     masked = False
     size = 4
 
-    def __init__(self, group: Group) -> None:
-        self._read = _Reader.of(group, "place")
+    def __post_init__(self) -> None:
+        self._read = _Reader.of(self.group, "place")
         columns, lines = self._read.whereabouts.cells
         self.action: ActionSpace = spaces.Discrete(columns * lines)
 
@@ -102,18 +109,20 @@ class Places:
         return line.clamp(0, lines - 1) * columns + column.clamp(0, columns - 1)
 
 
+@dataclass
 class Things:
     """A named thing, such as a key (object goals; Kulkarni et al. 2016, arXiv:1604.06057): paid for reaching it.
 
     A thing that is taken when it is reached is reached where it is gone after the step that led there.
     """
 
+    group: Group
     masked = True
 
-    def __init__(self, group: Group) -> None:
-        self._read = _Reader.of(group, "thing")
+    def __post_init__(self) -> None:
+        self._read = _Reader.of(self.group, "thing")
         if not self._read.things:
-            raise ConfigError(f"subgoals 'thing' need things that obs tell of, which group {group.name!r} has none of")
+            raise ConfigError(f"subgoals 'thing' need things that obs tell of, which group {self.group.name!r} has none of")
         self.action: ActionSpace = spaces.Discrete(len(self._read.things))
         self.size = len(self._read.things) + 2
 
