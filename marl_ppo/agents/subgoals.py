@@ -8,7 +8,6 @@ Obs are flat rows [B, d], before and after a step. Rows of seats that are no mor
 """
 
 import math
-from collections.abc import Mapping
 from typing import Protocol
 
 import torch
@@ -16,8 +15,8 @@ from gymnasium import spaces
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from marl_ppo.envs.world import ActionSpace, Group, Thing, Whereabouts
-from marl_ppo.errors import ConfigError
+from marl_ppo.agents.place_reader import PlaceReader
+from marl_ppo.envs.world import ActionSpace, Group
 from marl_ppo.ppo.intrinsic import progress
 
 PROGRESS = 0.1
@@ -57,7 +56,7 @@ class Places:
     size = 4
 
     def __init__(self, group: Group) -> None:
-        self._read = _Reader.of(group, "place")
+        self._read = PlaceReader.of(group, "place")
         columns, lines = self._read.whereabouts.cells
         self.action: ActionSpace = spaces.Discrete(columns * lines)
 
@@ -96,9 +95,7 @@ class Things:
     masked = True
 
     def __init__(self, group: Group) -> None:
-        self._read = _Reader.of(group, "thing")
-        if not self._read.things:
-            raise ConfigError(f"subgoals 'thing' need things that obs tell of, which group {group.name!r} has none of")
+        self._read = PlaceReader.of(group, "thing", of_things=True)
         self.action: ActionSpace = spaces.Discrete(len(self._read.things))
         self.size = len(self._read.things) + 2
 
@@ -109,18 +106,18 @@ class Things:
 
     def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B size"]:
         """Which it is, and the way there."""
-        way, _ = self._way(chosen, obs)
+        way, _ = self._read.way(chosen, obs)
         return torch.cat([torch.nn.functional.one_hot(chosen, len(self._read.things)).to(obs), way], -1)
 
     def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
         """At it, or it is not there any more."""
-        way, known = self._way(chosen, obs)
+        way, known = self._read.way(chosen, obs)
         return ~known | self._read.is_near(way)
 
     def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
         """See `SubgoalSpace`."""
         scale = self._read.cells
-        (way, known), (left, still_known) = self._way(chosen, before), self._way(chosen, after)
+        (way, known), (left, still_known) = self._read.way(chosen, before), self._read.way(chosen, after)
         nearer = torch.linalg.vector_norm(scale * way, dim=-1) - torch.linalg.vector_norm(scale * left, dim=-1)
         # Half a cell's width of a cell is 1 here: a neighbouring cell is 2 away.
         taken = ~still_known & (torch.linalg.vector_norm(scale * way, dim=-1) < 1.5)
@@ -129,56 +126,8 @@ class Things:
 
     def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
         """Where it is."""
-        way, known = self._way(chosen, obs)
+        way, known = self._read.way(chosen, obs)
         return torch.where(known.unsqueeze(-1), self._read.own(obs) + way, torch.nan)
-
-    def _way(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B 2"], Bool[Tensor, " B"]]:
-        ways, known = self._read.ways(obs)
-        rows = torch.arange(len(obs))
-        return ways[rows, chosen], known[rows, chosen]
-
-
-class _Reader:
-    """Reads places from flat obs."""
-
-    def __init__(self, whereabouts: Whereabouts, offset: int) -> None:
-        self.whereabouts = whereabouts
-        self.things: Mapping[str, Thing] = whereabouts.things
-        self._own = offset + whereabouts.own
-        self.cells = torch.tensor(whereabouts.cells, dtype=torch.float32) / 2
-        """what makes a cell's width 1"""
-        places = [offset + thing.place for thing in self.things.values()]
-        self._ways = torch.tensor([[place, place + 1] for place in places], dtype=torch.int64).view(-1, 2)
-        known = [thing.known for thing in self.things.values()]
-        self._always = torch.tensor([index is None for index in known], dtype=torch.bool)
-        self._known = torch.tensor([0 if index is None else offset + index for index in known], dtype=torch.int64)
-
-    @classmethod
-    def of(cls, group: Group, kind: str) -> "_Reader":
-        """Raises ConfigError where obs tell no places."""
-        if group.whereabouts is None:
-            raise ConfigError(
-                f"subgoals {kind!r} need obs that tell places, and those of group {group.name!r} do not: its world declares no "
-                "whereabouts; use subgoals of a plugin, or --policy flat"
-            )
-        offset = 0
-        for leaf, space in group.obs.items():
-            if leaf == "vector":
-                break
-            offset += math.prod(space.shape)
-        return cls(group.whereabouts, offset)
-
-    def own(self, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
-        """Where the agent is."""
-        return obs[:, self._own : self._own + 2].float()
-
-    def ways(self, obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B T 2"], Bool[Tensor, "B T"]]:
-        """From the agent to every thing, and whether it is known to be there."""
-        return obs[:, self._ways].float(), self._always | (obs[:, self._known] > 0.5)
-
-    def is_near(self, way: Float[Tensor, "*B 2"]) -> Bool[Tensor, "*B"]:
-        """Whether a way is shorter than half a cell along both axes."""
-        return ((self.cells * way).abs() < 0.5).all(-1)
 
 
 def one_of(chosen: Float[Tensor, "B C"], action: ActionSpace) -> Int64[Tensor, "B"] | Int64[Tensor, "B C"]:

@@ -118,7 +118,9 @@ class HierarchyConfig:
     """A manager that sets subgoals for a worker, under policy 'hierarchical'. The worker learns as `ppo` says."""
 
     subgoals: str = "place"
-    """what the manager chooses from: place, thing, or the name of a plugin's subgoals"""
+    """what the manager chooses from: place, thing, command, or the name of a plugin's subgoals"""
+    held_out: float = 0.0
+    """share of these, drawn by the seed, that are never set, so that one can try later what the worker makes of them"""
     subgoal_steps: int = 10
     """decisions of the worker after which its manager decides anew at the latest"""
     mix: Literal["rewards", "advantages"] = "rewards"
@@ -138,8 +140,9 @@ class HierarchyConfig:
         for name in ("intrinsic", "extrinsic"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
-        if not 0 <= self.warm_up < 1:
-            raise ConfigError(f"warm_up must be within [0, 1), got {self.warm_up}")
+        for name in ("held_out", "warm_up"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be within [0, 1), got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

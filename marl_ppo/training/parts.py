@@ -14,7 +14,11 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "clipped": "marl_ppo.ppo.losses:clipped_surrogate",
         "lenient": "marl_ppo.ppo.losses:lenient_surrogate",
     },
-    plugins.SUBGOALS: {"place": "marl_ppo.agents.subgoals:Places", "thing": "marl_ppo.agents.subgoals:Things"},
+    plugins.SUBGOALS: {
+        "place": "marl_ppo.agents.subgoals:Places",
+        "thing": "marl_ppo.agents.subgoals:Things",
+        "command": "marl_ppo.agents.commands:Commands",
+    },
 }
 """group → name → module:callable"""
 
