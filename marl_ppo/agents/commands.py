@@ -123,6 +123,10 @@ class Commands:
         way, known = self._read.way(self._words(chosen)[1], obs)
         return torch.where(known.unsqueeze(-1), self._read.own(obs) + way, torch.nan)
 
+    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """See `Located`: who names a place says `reach` of the thing there."""
+        return self._read.nearest(place, obs)
+
     def _words(self, chosen: Int64[Tensor, " B"]) -> tuple[Int64[Tensor, " B"], Int64[Tensor, " B"]]:
         """Numbers of (the verb, the thing)."""
         things = len(self._read.things)

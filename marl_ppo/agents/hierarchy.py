@@ -55,9 +55,20 @@ class Option(NamedTuple):
 class HierarchicalActor:
     """A manager and a worker; satisfies the Policy contract. Either may be any policy that plays its level's group."""
 
-    def __init__(self, manager: Policy, worker: Policy, space: SubgoalSpace, subgoal_steps: int) -> None:
+    def __init__(
+        self,
+        manager: Policy,
+        worker: Policy,
+        space: SubgoalSpace,
+        subgoal_steps: int,
+        *,
+        watches: bool = False,
+        tells: bool = True,
+    ) -> None:
+        """The manager `watches` if it is asked at every decision, so that an option also ends when it thinks better of it.
+        The worker is shown zeros unless it `tells`."""
         self.manager, self.worker, self.space = manager, worker, space
-        self.subgoal_steps = subgoal_steps
+        self.subgoal_steps, self.watches, self.tells = subgoal_steps, watches, tells
         self._choice = 1 if isinstance(space.action, spaces.Discrete) else int(space.action.shape[0])
         self._own = self._choice + 3
         self.noise_size = manager.noise_size + worker.noise_size
@@ -78,8 +89,7 @@ class HierarchicalActor:
         option = self.option(memory)
         managing, working = self.memories(memory)
         is_new = self.is_due(option, flat, is_start)
-        rows = torch.nonzero(is_new).flatten()
-        age = torch.where(is_new, 0.0, option.age)
+        rows = torch.arange(len(flat)) if self.watches else torch.nonzero(is_new).flatten()
         chosen, logprob = option.chosen, option.logprob
         if len(rows):
             decided = self.manager.act(
@@ -95,6 +105,9 @@ class HierarchicalActor:
             logprob = logprob.index_copy(0, rows, decided.logprob)
             if managing.shape[1]:
                 managing = managing.index_copy(0, rows, decided.memory)
+            if self.watches:
+                is_new = is_new | (chosen != option.chosen).view(len(rows), -1).any(-1)
+        age = torch.where(is_new, 0.0, option.age)
         acted = self.worker.act(
             {**obs, SUBGOAL: self.shown(chosen, age, flat)},
             action_mask,
@@ -113,7 +126,8 @@ class HierarchicalActor:
 
     def shown(self, chosen: Tensor, age: Tensor, obs: Tensor) -> Tensor:
         """What the worker is shown [B, size + 1], `age` decisions after the choice."""
-        return torch.cat([self.space.shown(chosen, obs), (age / self.subgoal_steps)[:, None]], -1)
+        shown = torch.cat([self.space.shown(chosen, obs), (age / self.subgoal_steps)[:, None]], -1)
+        return shown if self.tells else torch.zeros_like(shown)
 
     def option(self, memory: Tensor) -> Option:
         """What a memory [B, M] tells of the option."""

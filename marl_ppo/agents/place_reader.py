@@ -58,6 +58,12 @@ class PlaceReader:
         rows = torch.arange(len(obs))
         return ways[rows, thing], known[rows, thing]
 
+    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """The thing that is nearest to a place, of those that are known; of all where none is."""
+        ways, known = self.ways(obs)
+        apart = torch.linalg.vector_norm(self.cells * (self.own(obs)[:, None] + ways - place[:, None]), dim=-1)
+        return torch.where(known | ~known.any(-1, keepdim=True), apart, torch.inf).argmin(-1)
+
     def is_near(self, way: Float[Tensor, "*B 2"]) -> Bool[Tensor, "*B"]:
         """Whether a way is shorter than half a cell along both axes."""
         return ((self.cells * way).abs() < 0.5).all(-1)

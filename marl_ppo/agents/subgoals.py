@@ -8,7 +8,7 @@ Obs are flat rows [B, d], before and after a step. Rows of seats that are no mor
 """
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from gymnasium import spaces
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from marl_ppo.agents.place_reader import PlaceReader
 from marl_ppo.envs.world import ActionSpace, Group
+from marl_ppo.errors import ConfigError
 from marl_ppo.ppo.intrinsic import progress
 
 PROGRESS = 0.1
@@ -47,6 +48,14 @@ class SubgoalSpace(Protocol):
 
     def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
         """Where it is, in the units of `Whereabouts`, to be drawn; NaN where it is nowhere."""
+
+
+@runtime_checkable
+class Located(Protocol):
+    """Subgoals that lie somewhere, so that who knows a place can name one."""
+
+    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Tensor:
+        """The one that is meant by a place, in the units of `Whereabouts`: the nearest that is legal."""
 
 
 class Places:
@@ -84,6 +93,13 @@ class Places:
         columns, lines = self._read.whereabouts.cells
         column, line = chosen % columns, torch.div(chosen, columns, rounding_mode="floor")
         return torch.stack([(2 * column + 1) / columns - 1, (2 * line + 1) / lines - 1], -1).to(obs)
+
+    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """See `Located`."""
+        columns, lines = self._read.whereabouts.cells
+        cells = torch.tensor([columns, lines], dtype=torch.float32)
+        column, line = ((place + 1) / 2 * cells).long().clamp(torch.zeros(2).long(), (cells - 1).long()).unbind(-1)
+        return line * columns + column
 
 
 class Things:
@@ -128,6 +144,47 @@ class Things:
         """Where it is."""
         way, known = self._read.way(chosen, obs)
         return torch.where(known.unsqueeze(-1), self._read.own(obs) + way, torch.nan)
+
+    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """See `Located`."""
+        return self._read.nearest(place, obs)
+
+
+class Actions:
+    """An action of the world, which is done until the option is over: action repeat, or frame skip (Mnih et al. 2015).
+
+    What pursues it has nothing to learn: see `Repeating`.
+    """
+
+    masked = False
+
+    def __init__(self, group: Group) -> None:
+        if group.masked or not isinstance(group.action, spaces.Discrete):
+            raise ConfigError(
+                f"subgoals 'action' are of discrete actions that are always legal, not {group.action} of {group.name!r}"
+            )
+        self.action: ActionSpace = group.action
+        self.size = int(group.action.n)
+
+    def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
+        """All of them."""
+        return torch.ones(len(obs), self.size, dtype=torch.bool)
+
+    def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B K"]:
+        """Which it is."""
+        return torch.nn.functional.one_hot(chosen, self.size).to(obs)
+
+    def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
+        """Never: it is done until its time is up."""
+        return torch.zeros(len(obs), dtype=torch.bool)
+
+    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+        """Nothing: nobody needs to be paid."""
+        return torch.zeros(len(before))
+
+    def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
+        """Nowhere."""
+        return torch.full((len(obs), 2), torch.nan)
 
 
 def one_of(chosen: Float[Tensor, "B C"], action: ActionSpace) -> Int64[Tensor, "B"] | Int64[Tensor, "B C"]:

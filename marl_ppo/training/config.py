@@ -118,14 +118,21 @@ class HierarchyConfig:
     """A manager that sets subgoals for a worker, under policy 'hierarchical'. The worker learns as `ppo` says."""
 
     subgoals: str = "place"
-    """what the manager chooses from: place, thing, command, or the name of a plugin's subgoals"""
+    """what the manager chooses from: place, thing, command, action (repeated, with nothing for a worker to learn), or the name
+    of a plugin's subgoals"""
     held_out: float = 0.0
     """share of these, drawn by the seed, that are never set, so that one can try later what the worker makes of them"""
+    managed_by: Literal["learned", "random", "oracle"] = "learned"
+    """who manages: a policy that learns, or, to see what learning to manage is worth, chance, or the world's script"""
     subgoal_steps: int = 10
     """decisions of the worker after which its manager decides anew at the latest"""
     mix: Literal["rewards", "advantages"] = "rewards"
     """how the worker minds both its subgoal and the world: it learns from the sum of their rewards until its option is over,
     or from the sum of advantages, of which the world's look beyond the option and are told by the manager's critic"""
+    cut: bool = True
+    """whether for the worker an option is an episode; if not, it looks beyond, to what the next ones pay"""
+    tell: bool = True
+    """whether the worker is shown its subgoal; if not, it is a flat policy with the rewards of one"""
     intrinsic: float = 1.0
     """weight of what it is paid for its subgoal"""
     extrinsic: float = 1.0
@@ -140,6 +147,10 @@ class HierarchyConfig:
         for name in ("intrinsic", "extrinsic"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if self.managed_by != "learned" and (self.mix == "advantages" or self.subgoals == "action"):
+            raise ConfigError(
+                f"managed_by={self.managed_by!r} leaves no manager to learn, which mix='advantages' and subgoals='action' need"
+            )
         for name in ("held_out", "warm_up"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be within [0, 1), got {getattr(self, name)}")

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from marl_ppo.agents.hierarchy import SUBGOAL, HierarchicalActor, Option
 from marl_ppo.agents.observations import flat_obs
+from marl_ppo.agents.subgoals import one_of
 from marl_ppo.envs.world import ActionSpace, Array, WorldSpec
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.ppo.advantages import generalized_advantage
@@ -88,61 +89,73 @@ class WorkerStudent(Student):
 
 
 class Levels:
-    """Manager and worker of one group as one pupil."""
+    """Manager and worker of one group as one pupil; either may be somebody who does not learn."""
 
     def __init__(
         self,
         name: str,
         actor: HierarchicalActor,
-        manager: ManagerStudent,
-        worker: WorkerStudent,
+        manager: ManagerStudent | None,
+        worker: WorkerStudent | None,
         store: StepStore,
+        group: int,
         config: HierarchyConfig,
     ) -> None:
         """`store` is the world's; `actor` plays as both. `name` is that of the whole policy."""
         self.name = name
         self.actor, self.manager, self.worker = actor, manager, worker
-        manager.seated = worker.seated = actor
+        for student in (manager, worker):
+            if student is not None:
+                student.seated = actor
         self._mixes = config.mix == "advantages"
-        if self._mixes:
+        if self._mixes and worker is not None:
             worker.others, worker.weights = self._advantages, (config.intrinsic, config.extrinsic)
-        self._store, self._config = store, config
-        experience = worker.experience
-        self._group = experience.group
-        seats = experience.num_seats
-        choice = manager.experience.actions
+        self._store, self._group, self._config = store, group, config
+        steps, (copies, self._agents) = store.num_steps, store.rewards[group].shape[1:]
+        seats, space = copies * self._agents, actor.space.action
         self._options = Option(
-            chosen=choice.new_zeros(seats, *choice.shape[1:]),
+            chosen=one_of(torch.zeros(seats, math.prod(space.shape or (1,))), space),
             age=torch.zeros(seats),
             logprob=torch.zeros(seats),
             is_new=torch.zeros(seats, dtype=torch.bool),
         )
         """of every seat, [S, ...], after its last decision"""
-        # Of every step of the rollout, [T, N, A].
-        self._reached = torch.zeros_like(experience.decided)
-        self._paid = torch.zeros(experience.decided.shape)
+        # Of every step of the rollout, [T, S, ...].
+        self._decided = torch.zeros(steps, seats, dtype=torch.bool)
+        self._begun = torch.zeros(steps, seats, dtype=torch.bool)
+        self._chosen = self._options.chosen.expand(steps, *self._options.chosen.shape).clone()
+        self._reached = torch.zeros(steps, seats, dtype=torch.bool)
+        self._paid = torch.zeros(steps, seats)
 
     def begin(self) -> None:
         """See `Pupil`."""
-        self.manager.begin()
-        self.worker.begin()
+        self._decided.zero_()
+        self._begun.zero_()
+        for student in (self.manager, self.worker):
+            if student is not None:
+                student.begin()
 
     def record(self, decided: Decided, step: int, copies: slice) -> None:
         """See `Pupil`."""
-        agents = self.worker.experience.num_agents
-        first, last = copies.start * agents, copies.stop * agents
+        first, last = copies.start * self._agents, copies.stop * self._agents
         own = slice(first, last) if decided.rows is None else decided.rows + first
         option = self.actor.option(decided.decision.memory)
         for kept, told in zip(self._options, option, strict=True):
             kept[own] = told
+        self._decided[step, own] = True
+        self._begun[step, own] = option.is_new
+        self._chosen[step, own] = option.chosen
         obs = self._obs(1 + step, own)
-        leaf = self.worker.store.obs[self._group][SUBGOAL][1 + step].flatten(0, 1)
-        leaf[own] = self.actor.shown(option.chosen, option.age - 1, obs)
         managing, working = self.actor.memories(decided.memory_in)
-        self.worker.record(decided._replace(memory_in=working), step, copies)
+        if self.worker is not None:
+            if self._config.cut and self.actor.watches:
+                # The manager thought better of it: what came before has ended.
+                self.worker.store.terminations[self._group][1 + step].view(-1)[own] |= option.is_new
+            self._show(1 + step, own, self.actor.shown(option.chosen, option.age - 1, obs))
+            self.worker.record(decided._replace(memory_in=working), step, copies)
 
         fresh = torch.nonzero(option.is_new).flatten()
-        if not len(fresh):
+        if self.manager is None or not len(fresh):
             return
         rows = fresh if decided.rows is None else decided.rows[fresh]
         mask = self.manager.store.action_mask[self._group]
@@ -162,58 +175,68 @@ class Levels:
 
     def after_step(self, play: Play, step: int, copies: slice) -> None:
         """Pay the worker, end its episode where the option is over, and see `Pupil`."""
-        g, config = self._group, self._config
-        agents = self.worker.experience.num_agents
-        own = slice(copies.start * agents, copies.stop * agents)
-        chosen = self._options.chosen[own]
-        after = self._obs(step + 2, own)
-        alive = self._store.alive[g][step + 2, copies].flatten()
-        paid = self.actor.space.reward(chosen, self._obs(step + 1, own), after)
-        decided = self.worker.experience.decided[step, copies].flatten()
-        paid = self._paid[step, copies] = torch.where(decided & alive, paid, 0.0).view(-1, agents)
-        rewards = self._store.rewards[g][step + 2, copies]
-        summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
-        self.worker.store.rewards[g][step + 2, copies] = summed
-        reached = decided & self.actor.space.reached(chosen, after)
-        is_over = (decided & (self._options.age[own] >= self.actor.subgoal_steps) | reached).view(-1, agents)
-        terminated = self._store.terminations[g][step + 2, copies]
-        self.worker.store.terminations[g][step + 2, copies] = (
-            is_over | terminated | self._store.truncations[g][step + 2, copies]
+        own = slice(copies.start * self._agents, copies.stop * self._agents)
+        if self.manager is not None:
+            self.manager.after_step(play, step, copies)
+        after, decided = self._obs(step + 2, own), self._decided[step, own]
+        chosen, age = self._options.chosen[own], self._options.age[own]
+        rewards, terminated, truncated, alive = (
+            arrays[self._group][step + 2, copies].flatten()
+            for arrays in (self._store.rewards, self._store.terminations, self._store.truncations, self._store.alive)
         )
+        reached = decided & self.actor.space.reached(chosen, after)
         # What was sought and ended the episode can no more be seen, but it paid.
-        self._reached[step, copies] = torch.where(terminated, rewards > 0, reached.view(-1, agents))
-        self.manager.after_step(play, step, copies)
+        self._reached[step, own] = torch.where(terminated, rewards > 0, reached)
+        if self.worker is None:
+            return
+        paid = self.actor.space.reward(chosen, self._obs(step + 1, own), after)
+        paid = self._paid[step, own] = torch.where(decided & alive, paid, 0.0)
+        config, store = self._config, self.worker.store
+        summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
+        store.rewards[self._group][step + 2].view(-1)[own] = summed
+        if config.cut:
+            is_over = decided & (age >= self.actor.subgoal_steps) | reached | terminated | truncated
+            store.terminations[self._group][step + 2].view(-1)[own] = is_over
+            return
+        store.terminations[self._group][step + 2].view(-1)[own] = terminated
+        store.truncations[self._group][step + 2].view(-1)[own] = truncated
+        if truncated.any():
+            self._show(step + 2, own, self.actor.shown(chosen, age, after))
+            self.worker.after_step(play, step, copies)
 
     def end(self, plays: Sequence[Play]) -> None:
-        """See `Pupil`: what the worker would be shown next, and whose option is over."""
-        g = self._group
-        self._acting = torch.from_numpy(self.worker.about_to_act(plays)).flatten()
-        starting = torch.from_numpy(np.concatenate([play.starting[g] for play in plays]).reshape(-1))
+        """See `Pupil`: what the worker would be shown next, and whose option is over. What a manager will then choose is
+        not known yet: where the worker looks beyond its option, it is as if it went on."""
         obs = self._obs(self._store.num_steps + 1, slice(None))
-        self.manager.is_due = (
-            self.actor.is_due(self._options, obs, starting).view(self.worker.experience.decided.shape[1:]).numpy()
-        )
-        shown = self.worker.store.obs[g][SUBGOAL][-1]
-        shown.copy_(self.actor.shown(self._options.chosen, self._options.age, obs).view(shown.shape))
+        if self.manager is not None:
+            starting = torch.from_numpy(np.concatenate([play.starting[self._group] for play in plays]).reshape(-1))
+            self.manager.is_due = self.actor.is_due(self._options, obs, starting).view(-1, self._agents).numpy()
+        if self.worker is not None:
+            self._acting = torch.from_numpy(self.worker.about_to_act(plays)).flatten()
+            self._show(-1, slice(None), self.actor.shown(self._options.chosen, self._options.age, obs))
 
     @torch.no_grad()
     def metrics(self) -> dict[str, Tensor | float]:
         """See `Pupil`: how manager and worker get on."""
-        manager, worker = self.manager.experience, self.worker.experience
-        decisions, options = worker.decided.sum(), manager.decided.sum().clamp(min=1)
-        chosen = manager.actions[manager.num_seats :][manager.decided.flatten()]
-        return {
-            f"{self.name}.{MANAGER}/subgoal_usage": _usage(chosen, self.actor.space.action),
-            f"{self.name}.{MANAGER}/option_length": decisions / options,
+        options = self._begun.sum().clamp(min=1)
+        found: dict[str, Tensor | float] = {
+            f"{self.name}.{MANAGER}/subgoal_usage": _usage(self._chosen[self._begun], self.actor.space.action),
+            f"{self.name}.{MANAGER}/option_length": self._decided.sum() / options,
             f"{self.name}.{WORKER}/subgoal_reached": self._reached.sum() / options,
-            f"{self.name}.{WORKER}/intrinsic_return": self._paid.sum() / options,
-            f"{self.name}.{WORKER}/extrinsic_return": (worker.decided * self._store.rewards[self._group][2:]).sum() / options,
-            f"{self.name}.{WORKER}/subgoal_sensitivity": self._sensitivity(),
         }
+        if self.worker is not None:
+            rewards = self._store.rewards[self._group][2:].flatten(1)
+            found |= {
+                f"{self.name}.{WORKER}/intrinsic_return": self._paid.sum() / options,
+                f"{self.name}.{WORKER}/extrinsic_return": (self._decided * rewards).sum() / options,
+                f"{self.name}.{WORKER}/subgoal_sensitivity": self._sensitivity(self.worker),
+            }
+        return found
 
     @torch.no_grad()
     def _advantages(self) -> Tensor:
         """The world's, of every step [T, N, A], with the manager's critic, which values what all that it sees promises."""
+        assert self.manager is not None
         g, store, ppo = self._group, self._store, self._config.manager
         rows = range(1, store.num_steps + 2)
         copies, none = slice(0, store.rewards[g].shape[1]), torch.zeros(0, dtype=torch.bool)
@@ -232,13 +255,13 @@ class Levels:
         )
         return advantages
 
-    def _sensitivity(self) -> Tensor:
+    def _sensitivity(self, worker: WorkerStudent) -> Tensor:
         """How much it matters to the worker what it is told: mean KL, in nats, between what it would do next and what it
         would if the copy after its own had told it."""
-        g, actor = self._group, self.worker.policy.actor
-        obs, agents = self._obs(self._store.num_steps + 1, slice(None)), self.worker.experience.num_agents
+        g, actor, agents = self._group, worker.policy.actor, self._agents
+        obs = self._obs(self._store.num_steps + 1, slice(None))
         others = torch.roll(self._options.chosen, agents, 0)
-        rows = self.worker.store.action_mask[g]
+        rows = worker.store.action_mask[g]
         mask = None if rows is None else rows[-1].flatten(0, 1)
         start = torch.ones(len(obs), dtype=torch.bool)
         memory = torch.zeros(len(obs), actor.memory_size)
@@ -248,6 +271,11 @@ class Levels:
             for chosen in (self._options.chosen, others)
         )
         return actor.head.kl(told, otherwise, mask)[self._acting].mean()
+
+    def _show(self, row: int, seats: slice | Tensor, told: Tensor) -> None:
+        """Let the worker see at a row what it is told."""
+        assert self.worker is not None
+        self.worker.store.obs[self._group][SUBGOAL][row].flatten(0, 1)[seats] = told
 
     def _obs(self, row: int, seats: slice | Tensor) -> Tensor:
         """Flat obs [B, d] of seats at a row of the rollout."""

@@ -18,6 +18,7 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "place": "marl_ppo.agents.subgoals:Places",
         "thing": "marl_ppo.agents.subgoals:Things",
         "command": "marl_ppo.agents.commands:Commands",
+        "action": "marl_ppo.agents.subgoals:Actions",
     },
 }
 """group → name → module:callable"""

@@ -15,7 +15,9 @@ from marl_ppo.agents.actor_critic import ActorCritic, Critic, CriticKind
 from marl_ppo.agents.held_out import HeldOut
 from marl_ppo.agents.hierarchy import HierarchicalActor, manager_group, worker_group
 from marl_ppo.agents.policy import Policy
+from marl_ppo.agents.scripted import scripted_policy, uniform_policy
 from marl_ppo.agents.subgoals import SubgoalSpace
+from marl_ppo.agents.untaught import Guide, Repeating
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Group, WorldSpec
 from marl_ppo.errors import ConfigError
@@ -23,6 +25,8 @@ from marl_ppo.training.config import PPOConfig, TrainConfig
 from marl_ppo.training.parts import find_part
 
 MANAGER, WORKER = "manager", "worker"
+ACTION = "action"
+"""the subgoals that leave a worker nothing to learn"""
 
 
 class Part(NamedTuple):
@@ -62,8 +66,11 @@ def parts(spec: WorldSpec, config: TrainConfig) -> dict[str, Part]:
     of_worker: CriticKind = "both" if config.critic_input == "state" else config.critic_input
     for name in names:
         g = spec.groups.index(group_of(spec, name))
-        found[f"{name}.{MANAGER}"] = Part(managers, managers.groups[g], config.critic_input, config.hierarchy.manager, MANAGER)
-        found[f"{name}.{WORKER}"] = Part(workers, workers.groups[g], of_worker, config.ppo, WORKER)
+        if config.hierarchy.managed_by == "learned":
+            ppo = config.hierarchy.manager
+            found[f"{name}.{MANAGER}"] = Part(managers, managers.groups[g], config.critic_input, ppo, MANAGER)
+        if config.hierarchy.subgoals != ACTION:
+            found[f"{name}.{WORKER}"] = Part(workers, workers.groups[g], of_worker, config.ppo, WORKER)
     return found
 
 
@@ -104,20 +111,29 @@ def acting(spec: WorldSpec, config: TrainConfig, actors: Mapping[str, Policy]) -
     learning = learning_agents(spec, config)
     if config.policy == "flat":
         return {agent: actors[name] for agent, name in learning.items()}
-    whole = {
-        name: HierarchicalActor(
-            actors[f"{name}.{MANAGER}"],
-            actors[f"{name}.{WORKER}"],
-            subgoal_space(group_of(spec, name), config),
-            config.hierarchy.subgoal_steps,
-        )
-        for name in dict.fromkeys(learning.values())
-    }
+    whole = {name: _hierarchy(spec, config, actors, name) for name in dict.fromkeys(learning.values())}
     return {agent: whole[name] for agent, name in learning.items()}
 
 
+def _hierarchy(spec: WorldSpec, config: TrainConfig, actors: Mapping[str, Policy], name: str) -> HierarchicalActor:
+    settings, group = config.hierarchy, group_of(spec, name)
+    space = subgoal_space(group, config)
+    manager: Policy
+    if settings.managed_by == "random":
+        manager = uniform_policy(manager_group(group, space))
+    elif settings.managed_by == "oracle":
+        manager = Guide(scripted_policy(spec.id, group, spec), space)
+    else:
+        manager = actors[f"{name}.{MANAGER}"]
+    worker = Repeating() if settings.subgoals == ACTION else actors[f"{name}.{WORKER}"]
+    watches = settings.managed_by == "oracle"
+    return HierarchicalActor(manager, worker, space, settings.subgoal_steps, watches=watches, tells=settings.tell)
+
+
 def critics(spec: WorldSpec, config: TrainConfig, policies: Mapping[str, ActorCritic]) -> dict[str, Critic]:
-    """Agent → the critic that values the world's reward for it, of a hierarchy the manager's."""
+    """Agent → the critic that values the world's reward for it, of a hierarchy the manager's, if that learned."""
+    if config.policy == "hierarchical" and config.hierarchy.managed_by != "learned":
+        return {}
     suffix = "" if config.policy == "flat" else f".{MANAGER}"
     return {agent: policies[name + suffix].critic for agent, name in learning_agents(spec, config).items()}
 

@@ -30,7 +30,17 @@ from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.learner import Learner
 from marl_ppo.training.levels import Levels, ManagerStudent, WorkerStudent, manager_store, worker_store
 from marl_ppo.training.parts import find_part
-from marl_ppo.training.policies import MANAGER, WORKER, Part, acting, learning_agents, level_specs, make_policies, parts
+from marl_ppo.training.policies import (
+    MANAGER,
+    WORKER,
+    Part,
+    acting,
+    group_of,
+    learning_agents,
+    level_specs,
+    make_policies,
+    parts,
+)
 from marl_ppo.training.rollout import StepStore
 from marl_ppo.training.student import ForwardCritic, Student
 from marl_ppo.training.trpo import TRPOLearner
@@ -168,11 +178,11 @@ def _pupils(
         return list(students.values())
     found: list[Pupil] = []
     for name, agent in {name: agent for agent, name in learning_agents(spec, config).items()}.items():
-        actor, manager, worker = own.policies[agent], students[f"{name}.{MANAGER}"], students[f"{name}.{WORKER}"]
+        actor, manager, worker = own.policies[agent], students.get(f"{name}.{MANAGER}"), students.get(f"{name}.{WORKER}")
         assert isinstance(actor, HierarchicalActor)
-        assert isinstance(manager, ManagerStudent)
-        assert isinstance(worker, WorkerStudent)
-        found.append(Levels(name, actor, manager, worker, store, config.hierarchy))
+        assert isinstance(manager, ManagerStudent | None)
+        assert isinstance(worker, WorkerStudent | None)
+        found.append(Levels(name, actor, manager, worker, store, spec.groups.index(group_of(spec, name)), config.hierarchy))
     return found
 
 

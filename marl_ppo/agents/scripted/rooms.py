@@ -5,8 +5,8 @@ Axes: B walkers, M memory size, K things, C cells.
 """
 
 import re
-from collections.abc import Callable
-from typing import NamedTuple
+from abc import abstractmethod
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -82,25 +82,46 @@ class Rambler(Script):
         )
         self.memory_size = width * height
 
-    def decide(self, turn: Turn, kernel: Callable[..., None], *more: Tensor) -> tuple[Tensor, Float[Tensor, "B M"]]:
-        """Actions and memories, by a kernel that writes them into arrays; it is given `more` [B] last."""
-        obs, index, *rest = (part.detach().cpu().contiguous().numpy() for part in (turn.obs, turn.agent_index, *more))
+    @abstractmethod
+    def fill(self, *arrays: Any) -> None:
+        """Write memories, actions and the cells that are headed for, by a kernel: obs [B, O], memory [B, M], index [B], the
+        reading, actions [B], cells [B], and `more`."""
+
+    def more(self, turn: Turn) -> tuple[Tensor, ...]:
+        """What the kernel is given last, each [B]."""
+        return ()
+
+    def play(self, turn: Turn) -> tuple[Tensor, Float[Tensor, "B M"]]:
+        actions, _, memory = self._decide(turn)
+        return actions, memory
+
+    def heads_for(self, turn: Turn) -> tuple[Float[Tensor, "B 2"], Float[Tensor, "B M"]]:
+        """The places, in the units of `Whereabouts`, that the ways lead to, and the memories as `play` gives them."""
+        _, cells, memory = self._decide(turn)
+        width, height = self.reading.width, self.reading.height
+        column, row = cells % width, cells // width
+        return torch.stack([(2 * column + 1) / width - 1, 1 - (2 * row + 1) / height], -1), memory
+
+    def _decide(self, turn: Turn) -> tuple[Tensor, Tensor, Tensor]:
+        given = (turn.obs, turn.agent_index, *self.more(turn))
+        obs, index, *rest = (part.detach().cpu().contiguous().numpy() for part in given)
         memory = turn.memory.detach().cpu().clone().contiguous().numpy()
-        actions = np.zeros(len(obs), np.int64)
-        kernel(obs, memory, index, self.reading, actions, *rest)
-        return torch.from_numpy(actions).to(turn.obs.device), torch.from_numpy(memory).to(turn.obs.device)
+        actions, cells = np.zeros(len(obs), np.int64), np.zeros(len(obs), np.int64)
+        self.fill(obs, memory, index, self.reading, actions, cells, *rest)
+        device = turn.obs.device
+        return torch.from_numpy(actions).to(device), torch.from_numpy(cells).to(device), torch.from_numpy(memory).to(device)
 
 
 class Collector(Rambler):
     """Takes the nearest key it can get to, then goes to the nearest target; if it knows of nothing to get to, it explores."""
 
-    def play(self, turn: Turn) -> tuple[Tensor, Float[Tensor, "B M"]]:
-        return self.decide(turn, _collect)
+    def fill(self, *arrays: Any) -> None:
+        _collect(*arrays)
 
 
 @njit(cache=True, nogil=True)
-def _collect(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array) -> None:
-    """Write the actions [B]."""
+def _collect(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, cells: Array) -> None:
+    """See `Rambler.fill`."""
     num_cells = reading.width * reading.height
     steps, first, queue = np.empty(num_cells, np.int64), np.empty(num_cells, np.int64), np.empty(num_cells, np.int64)
     blocked, thing = np.empty(num_cells, np.bool_), np.empty(reading.kind.shape[0], np.int64)
@@ -116,7 +137,7 @@ def _collect(obs: Array, memory: Array, index: Array, reading: Reading, actions:
                 break
         if to == NOWHERE:
             to = nearest_unknown(memory[b], steps)
-        actions[b] = first[to] if to != NOWHERE else 0
+        actions[b], cells[b] = (first[to], to) if to != NOWHERE else (0, here)
 
 
 @njit(cache=True, nogil=True)

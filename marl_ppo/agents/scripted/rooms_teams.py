@@ -5,8 +5,9 @@ Who does what follows from the number in the team, so no two wait for each other
 Axes: B walkers, M memory size.
 """
 
+from typing import Any
+
 import numpy as np
-from jaxtyping import Float
 from numba import njit
 from torch import Tensor
 
@@ -44,15 +45,15 @@ class Escort(Rambler):
         super().__init__(group, spec)
         self.memory_size += 1
 
-    def play(self, turn: Turn) -> tuple[Tensor, Float[Tensor, "B M"]]:
-        return self.decide(turn, _escort)
+    def fill(self, *arrays: Any) -> None:
+        _escort(*arrays)
 
 
 class Courier(Rambler):
     """Waits in its own doorway for the parcel, and takes it to the next doorway, or to the target behind the last one."""
 
-    def play(self, turn: Turn) -> tuple[Tensor, Float[Tensor, "B M"]]:
-        return self.decide(turn, _deliver)
+    def fill(self, *arrays: Any) -> None:
+        _deliver(*arrays)
 
 
 class Raider(Rambler):
@@ -61,13 +62,16 @@ class Raider(Rambler):
 
     noise_size = 1
 
-    def play(self, turn: Turn) -> tuple[Tensor, Float[Tensor, "B M"]]:
-        return self.decide(turn, _raid, turn.noise[:, 0] < BOLD)
+    def more(self, turn: Turn) -> tuple[Tensor, ...]:
+        return (turn.noise[:, 0] < BOLD,)
+
+    def fill(self, *arrays: Any) -> None:
+        _raid(*arrays)
 
 
 @njit(cache=True, nogil=True)
-def _escort(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array) -> None:
-    """Write the actions [B]."""
+def _escort(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, cells: Array) -> None:
+    """See `Rambler.fill`."""
     num_cells = reading.width * reading.height
     steps, first, queue = np.empty(num_cells, np.int64), np.empty(num_cells, np.int64), np.empty(num_cells, np.int64)
     blocked, thing = np.empty(num_cells, np.bool_), np.empty(reading.kind.shape[0], np.int64)
@@ -103,7 +107,7 @@ def _escort(obs: Array, memory: Array, index: Array, reading: Reading, actions: 
         search(blocked, here, reading.width, steps, first, queue)
         if to == NOWHERE or steps[to] == NOWHERE:
             to = nearest_unknown(memory[b, :num_cells], steps)
-        actions[b] = first[to] if to != NOWHERE else 0
+        actions[b], cells[b] = (first[to], to) if to != NOWHERE else (0, here)
 
 
 @njit(cache=True, nogil=True)
@@ -118,8 +122,8 @@ def _letter(reading: Reading, number: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _deliver(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array) -> None:
-    """Write the actions [B]."""
+def _deliver(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, cells: Array) -> None:
+    """See `Rambler.fill`."""
     num_cells = reading.width * reading.height
     steps, first, queue = np.empty(num_cells, np.int64), np.empty(num_cells, np.int64), np.empty(num_cells, np.int64)
     blocked, thing = np.empty(num_cells, np.bool_), np.empty(reading.kind.shape[0], np.int64)
@@ -145,7 +149,7 @@ def _deliver(obs: Array, memory: Array, index: Array, reading: Reading, actions:
             to = _next_to(to, steps, reading.width)
         if to == NOWHERE or steps[to] == NOWHERE:
             to = nearest_unknown(memory[b], steps)
-        actions[b] = first[to] if to != NOWHERE else 0
+        actions[b], cells[b] = (first[to], to) if to != NOWHERE else (0, here)
 
 
 @njit(cache=True, nogil=True)
@@ -168,8 +172,8 @@ def _next_to(cell: int, steps: Array, width: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _raid(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, bold: Array) -> None:
-    """Write the actions [B]; `bold` [B] are not wary in this step."""
+def _raid(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, cells: Array, bold: Array) -> None:
+    """See `Rambler.fill`; `bold` [B] are not wary in this step."""
     num_cells, width = reading.width * reading.height, reading.width
     steps, first, queue = np.empty(num_cells, np.int64), np.empty(num_cells, np.int64), np.empty(num_cells, np.int64)
     blocked, thing = np.empty(num_cells, np.bool_), np.empty(reading.kind.shape[0], np.int64)
@@ -206,7 +210,7 @@ def _raid(obs: Array, memory: Array, index: Array, reading: Reading, actions: Ar
             search(blocked, here, width, steps, first, queue)
         if to == NOWHERE or steps[to] == NOWHERE:
             to = nearest_unknown(memory[b], steps)
-        actions[b] = first[to] if to != NOWHERE else 0
+        actions[b], cells[b] = (first[to], to) if to != NOWHERE else (0, here)
 
 
 @njit(cache=True, nogil=True)

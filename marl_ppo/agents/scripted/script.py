@@ -5,12 +5,13 @@ Axes: B rows (seats that act now), K choices, O length of the obs vector, M memo
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from marl_ppo.agents.policy import Decision, Obs
+from marl_ppo.agents.policy import Decision, Obs, Policy
 from marl_ppo.envs.world import Group, WorldSpec
 
 
@@ -48,7 +49,22 @@ class Script(ABC):
         greedy: bool,
     ) -> Decision:
         """See `Policy.act`."""
-        turn = Turn(
+        turn = self.turn(obs, action_mask, agent_index, is_start, memory, noise, greedy)
+        actions, memory = self.play(turn)
+        return Decision(actions, turn.obs.new_zeros(len(turn.obs), dtype=torch.float32), memory)
+
+    def turn(
+        self,
+        obs: Obs,
+        action_mask: Tensor | None,
+        agent_index: Tensor,
+        is_start: Tensor,
+        memory: Tensor,
+        noise: Tensor,
+        greedy: bool,
+    ) -> Turn:
+        """What `act` was given, as `play` needs it."""
+        return Turn(
             obs=obs["vector"],
             action_mask=action_mask,
             agent_index=agent_index,
@@ -56,9 +72,27 @@ class Script(ABC):
             noise=noise,
             greedy=greedy,
         )
-        actions, memory = self.play(turn)
-        return Decision(actions, turn.obs.new_zeros(len(turn.obs), dtype=torch.float32), memory)
 
     @abstractmethod
     def play(self, turn: Turn) -> tuple[Tensor, Float[Tensor, "B M"]]:
         """Actions for B seats, and their memories for the next decision."""
+
+
+@runtime_checkable
+class HeadsForPlaces(Policy, Protocol):
+    """A script that goes somewhere, and can say where."""
+
+    def turn(
+        self,
+        obs: Obs,
+        action_mask: Tensor | None,
+        agent_index: Tensor,
+        is_start: Tensor,
+        memory: Tensor,
+        noise: Tensor,
+        greedy: bool,
+    ) -> Turn:
+        """See `Script.turn`."""
+
+    def heads_for(self, turn: Turn) -> tuple[Float[Tensor, "B 2"], Float[Tensor, "B M"]]:
+        """Places in the units of `Whereabouts`, and memories as `play` gives them."""
