@@ -190,6 +190,8 @@ class TrainConfig:
     policy: PolicyKind = "flat"
     """one policy that acts, or a manager that sets subgoals and a worker that pursues them"""
     hierarchy: HierarchyConfig = field(default_factory=HierarchyConfig)
+    novelty: float = 0.0
+    """weight of a bonus for what is new to a flat policy (random network distillation, Burda et al. 2019), in its deviations"""
     algorithm: Algorithm = "ppo"
     """how the actor learns: in clipped minibatch steps, or in one step inside a trust region, for which ppo has the
     advantages, the entropy bonus and all that concerns the critic, and trpo the rest"""
@@ -223,6 +225,10 @@ class TrainConfig:
             raise ConfigError("surrogate 'lenient' is of algorithm 'ppo', got algorithm 'trpo'; use one or the other")
         if self.algorithm == "trpo" and self.policy == "hierarchical":
             raise ConfigError("policy 'hierarchical' learns by algorithm 'ppo', got algorithm 'trpo'; use one or the other")
+        if not 0 <= self.novelty < math.inf:
+            raise ConfigError(f"novelty must be at least 0, got {self.novelty}")
+        if self.policy == "hierarchical" and self.novelty:
+            raise ConfigError(f"novelty is paid to a flat policy, got novelty={self.novelty} with policy 'hierarchical'")
         if self.policy == "hierarchical" and self.hierarchy.mix == "advantages" and self.network.memory != "none":
             raise ConfigError(
                 "hierarchy.mix 'advantages' asks the manager's critic at every step, and one with memory knows only those at "

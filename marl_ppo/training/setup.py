@@ -12,6 +12,7 @@ import torch
 from marl_ppo import plugins
 from marl_ppo.agents.actor_critic import ActorCritic, Critic
 from marl_ppo.agents.hierarchy import HierarchicalActor
+from marl_ppo.agents.observations import obs_size
 from marl_ppo.agents.policy import Policy
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
@@ -29,6 +30,7 @@ from marl_ppo.training.fused.source import FusedGradients, why_not_fused
 from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.learner import Learner
 from marl_ppo.training.levels import Levels, ManagerStudent, WorkerStudent, manager_store, worker_store
+from marl_ppo.training.novelty import CuriousStudent, Novelty
 from marl_ppo.training.parts import find_part
 from marl_ppo.training.policies import (
     MANAGER,
@@ -165,9 +167,12 @@ def _enrol(
         fused = _is_fused(policy, part, config)
         learners[name] = learner = _learner(policy, part, config, fused, executor)
         actor, critic = _at_play(policy, config, fused)
-        kind = {MANAGER: ManagerStudent, WORKER: WorkerStudent}.get(level, Student)
+        kind = {MANAGER: ManagerStudent, WORKER: WorkerStudent}.get(level, CuriousStudent if config.novelty else Student)
         g = part.spec.groups.index(part.group)
-        students[name] = kind(policy, stores[level], g, learner.value_norm, actor=actor, critic=critic)
+        students[name] = student = kind(policy, stores[level], g, learner.value_norm, actor=actor, critic=critic)
+        if isinstance(student, CuriousStudent):
+            seed = int(stream(config.seed, "novelty", len(students))) >> 1
+            student.be_curious(name, Novelty(obs_size(part.group), seed), config.novelty)
     return students, learners
 
 
