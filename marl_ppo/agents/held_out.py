@@ -6,7 +6,7 @@ from gymnasium import spaces
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from marl_ppo.agents.subgoals import SubgoalSpace
+from marl_ppo.agents.subgoals import Learned, SubgoalSpace
 from marl_ppo.envs.seeds import stream
 from marl_ppo.errors import ConfigError
 
@@ -24,6 +24,8 @@ class HeldOut:
     @classmethod
     def drawn(cls, space: SubgoalSpace, share: float, seed: int) -> "HeldOut":
         """Without a share of all, drawn by a seed. Raises ConfigError where they cannot be counted, or none would be left."""
+        if isinstance(space, Learned):
+            raise ConfigError(f"{type(space).__name__} cannot be held out: what one is was learned beside all others")
         if not isinstance(space.action, spaces.Discrete):
             raise ConfigError(f"subgoals can be held out where managers choose one of some, not from {space.action}")
         kinds = int(space.action.n)

@@ -58,6 +58,15 @@ class PlaceReader:
         rows = torch.arange(len(obs))
         return ways[rows, thing], known[rows, thing]
 
+    def cell(self, obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """Number of the cell that the agent is in."""
+        return self.cell_of(self.own(obs))
+
+    def cell_of(self, place: Float[Tensor, "B 2"]) -> Int64[Tensor, " B"]:
+        """Number of the cell at a place, or of the nearest where that is outside: line by line from below."""
+        column, line = torch.minimum(((place + 1) * self.cells).long().clamp(min=0), (2 * self.cells - 1).long()).unbind(-1)
+        return line * self.whereabouts.cells[0] + column
+
     def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
         """The thing that is nearest to a place, of those that are known; of all where none is."""
         ways, known = self.ways(obs)

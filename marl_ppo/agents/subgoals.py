@@ -8,6 +8,7 @@ Obs are flat rows [B, d], before and after a step. Rows of seats that are no mor
 """
 
 import math
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -58,6 +59,20 @@ class Located(Protocol):
         """The one that is meant by a place, in the units of `Whereabouts`: the nearest that is legal."""
 
 
+@runtime_checkable
+class Learned(Protocol):
+    """Subgoals that pay by what was learned of them, from rollout to rollout. Those who play need none of that."""
+
+    def learn(self, chosen: Tensor, after: Float[Tensor, "B d"]) -> None:
+        """These were pursued in a rollout, by steps that led to these obs."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that was learned."""
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a `state()`."""
+
+
 class Places:
     """A cell of the world (absolute subgoals): paid for coming nearer, and for being there."""
 
@@ -96,10 +111,7 @@ class Places:
 
     def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
         """See `Located`."""
-        columns, lines = self._read.whereabouts.cells
-        cells = torch.tensor([columns, lines], dtype=torch.float32)
-        column, line = ((place + 1) / 2 * cells).long().clamp(torch.zeros(2).long(), (cells - 1).long()).unbind(-1)
-        return line * columns + column
+        return self._read.cell_of(place)
 
 
 class Things:
@@ -150,21 +162,14 @@ class Things:
         return self._read.nearest(place, obs)
 
 
-class Actions:
-    """An action of the world, which is done until the option is over: action repeat, or frame skip (Mnih et al. 2015).
-
-    What pursues it has nothing to learn: see `Repeating`.
-    """
+class Endless:
+    """What all subgoals share that are pursued until time is up: one of some, that lies nowhere."""
 
     masked = False
 
-    def __init__(self, group: Group) -> None:
-        if group.masked or not isinstance(group.action, spaces.Discrete):
-            raise ConfigError(
-                f"subgoals 'action' are of discrete actions that are always legal, not {group.action} of {group.name!r}"
-            )
-        self.action: ActionSpace = group.action
-        self.size = int(group.action.n)
+    def __init__(self, action: spaces.Discrete) -> None:
+        self.action: ActionSpace = action
+        self.size = int(action.n)
 
     def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
         """All of them."""
@@ -175,16 +180,30 @@ class Actions:
         return torch.nn.functional.one_hot(chosen, self.size).to(obs)
 
     def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
-        """Never: it is done until its time is up."""
+        """Never."""
         return torch.zeros(len(obs), dtype=torch.bool)
-
-    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
-        """Nothing: nobody needs to be paid."""
-        return torch.zeros(len(before))
 
     def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
         """Nowhere."""
         return torch.full((len(obs), 2), torch.nan)
+
+
+class Actions(Endless):
+    """An action of the world, which is done until the option is over: action repeat, or frame skip (Mnih et al. 2015).
+
+    What pursues it has nothing to learn: see `Repeating`.
+    """
+
+    def __init__(self, group: Group) -> None:
+        if group.masked or not isinstance(group.action, spaces.Discrete):
+            raise ConfigError(
+                f"subgoals 'action' are of discrete actions that are always legal, not {group.action} of {group.name!r}"
+            )
+        super().__init__(group.action)
+
+    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+        """Nothing: nobody needs to be paid."""
+        return torch.zeros(len(before))
 
 
 def one_of(chosen: Float[Tensor, "B C"], action: ActionSpace) -> Int64[Tensor, "B"] | Int64[Tensor, "B C"]:

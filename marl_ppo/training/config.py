@@ -118,8 +118,8 @@ class HierarchyConfig:
     """A manager that sets subgoals for a worker, under policy 'hierarchical'. The worker learns as `ppo` says."""
 
     subgoals: str = "place"
-    """what the manager chooses from: place, thing, command, action (repeated, with nothing for a worker to learn), or the name
-    of a plugin's subgoals"""
+    """what the manager chooses from: place, thing, command, skill, action (repeated, with nothing for a worker to learn), or
+    the name of a plugin's subgoals"""
     held_out: float = 0.0
     """share of these, drawn by the seed, that are never set, so that one can try later what the worker makes of them"""
     managed_by: Literal["learned", "random", "oracle"] = "learned"

@@ -146,6 +146,13 @@ def test_a_command_is_drawn_at_its_thing() -> None:
     assert COMMANDS.place(said("leave key"), seen((4, 4), key=None)).isnan().all()
 
 
+def test_who_names_a_place_says_to_reach_the_thing_there() -> None:
+    place = torch.tensor([[-0.3, 0.3]])
+
+    assert COMMANDS.names[int(COMMANDS.nearest(place, seen((4, 4), key=(2, 7))))] == "reach key"
+    assert COMMANDS.names[int(COMMANDS.nearest(place, seen((4, 4), key=None)))] == "reach rock"
+
+
 def test_commands_need_things() -> None:
     with pytest.raises(ConfigError, match="subgoals 'command' need things that obs tell of"):
         Commands(replace(GROUP, whereabouts=replace(WORLD, things={})))

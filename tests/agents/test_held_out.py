@@ -8,7 +8,18 @@ import torch
 from gymnasium import spaces
 
 from marl_ppo.agents.held_out import HeldOut
+from marl_ppo.agents.skills import Skills
+from marl_ppo.envs.world import Group, Whereabouts
 from marl_ppo.errors import ConfigError
+
+GROUP = Group(
+    name="players",
+    agents=("a",),
+    team=(0,),
+    obs={"vector": spaces.Box(-1.0, 1.0, (2,))},
+    action=spaces.Discrete(3),
+    whereabouts=Whereabouts(own=0, cells=(2, 2)),
+)
 
 
 def space(action: spaces.Space[Any], legal: list[bool]) -> Any:
@@ -46,3 +57,5 @@ def test_some_are_kept_and_some_are_left() -> None:
         HeldOut.drawn(space(spaces.Discrete(4), [True] * 4), 0.9, 0)
     with pytest.raises(ConfigError, match="where managers choose one of some"):
         HeldOut.drawn(space(spaces.MultiDiscrete([2, 3]), [True] * 5), 0.5, 0)
+    with pytest.raises(ConfigError, match="Skills cannot be held out"):
+        HeldOut.drawn(Skills(GROUP), 0.5, 0)
