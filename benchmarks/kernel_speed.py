@@ -22,11 +22,11 @@ from numba import njit
 from rich.console import Console
 from rich.table import Table
 
+from marl_ppo.kernels.tile import multiply, padded
 from marl_ppo.training.fused import mlp
 from marl_ppo.training.fused.actor import FusedActor
 from marl_ppo.training.fused.critic import FusedCritic
 from marl_ppo.training.fused.inputs import gather
-from marl_ppo.training.fused.tile import multiply, padded
 
 MINIBATCHES = 4
 HIDDEN = 64

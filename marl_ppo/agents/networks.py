@@ -5,6 +5,7 @@ A trunk takes rows [B, size] or, with memory, also sequences [L, B, size]. Weigh
 """
 
 import math
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from marl_ppo.agents.recurrence import remember, serves
 from marl_ppo.errors import ConfigError
 
 Activation = Literal["tanh", "relu", "silu"]
@@ -92,12 +94,18 @@ class Trunk(nn.Module):
 
     def _remember(self, x: Tensor, is_start: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         assert self.cell is not None
-        steps, starts = (x, is_start) if x.dim() == 3 else (x[None], is_start[None])
-        seen = []
+        steps, starts = (x, is_start) if is_start.dim() == 2 else (x[None], is_start[None])
+        if serves(steps, self.cell):
+            after = remember(steps, starts, memory, self.cell)
+        else:
+            after = torch.stack(list(self._step_by_step(steps, starts, memory)))
+        return (after if is_start.dim() == 2 else after[0]), after[-1]
+
+    def _step_by_step(self, steps: Tensor, starts: Tensor, memory: Tensor) -> Iterator[Tensor]:
+        assert self.cell is not None
         for step, start in zip(steps, starts, strict=True):
             memory = self.cell(step, memory.masked_fill(start.unsqueeze(-1), 0.0))
-            seen.append(memory)
-        return (torch.stack(seen) if x.dim() == 3 else memory), memory
+            yield memory
 
 
 class GRUCell(nn.GRUCell):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marl_ppo.training.fused.math32 import exp, log, tanh
+from marl_ppo.kernels.math32 import exp, log, tanh
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ import numpy as np
 from numba import njit
 
 from marl_ppo.agents.distributions import FORBIDDEN_LOGIT
+from marl_ppo.kernels.math32 import exp, log
+from marl_ppo.kernels.tile import LANES
 from marl_ppo.training.fused.inputs import Inputs, gather
-from marl_ppo.training.fused.math32 import exp, log
 from marl_ppo.training.fused.mlp import Array, FusedMLP, Net, backward, forward, load, take_gradient
-from marl_ppo.training.fused.tile import LANES
 
 _FORBIDDEN = np.float32(FORBIDDEN_LOGIT)
 _ZERO, _ONE = np.float32(0), np.float32(1)

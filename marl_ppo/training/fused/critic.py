@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from marl_ppo.kernels.tile import LANES
 from marl_ppo.training.fused.inputs import Inputs, gather
 from marl_ppo.training.fused.mlp import Array, FusedMLP, Net, backward, forward, take_gradient
-from marl_ppo.training.fused.tile import LANES
 
 _ZERO, _HALF = np.float32(0), np.float32(0.5)
 

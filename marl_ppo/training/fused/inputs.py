@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from marl_ppo.kernels.tile import LANES
 from marl_ppo.training.fused.mlp import Net, copy
-from marl_ppo.training.fused.tile import LANES
 
 
 class Inputs(NamedTuple):

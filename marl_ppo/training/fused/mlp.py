@@ -24,8 +24,8 @@ from numba import njit
 
 from marl_ppo.agents.networks import Activation
 from marl_ppo.errors import ConfigError
-from marl_ppo.training.fused.math32 import tanh
-from marl_ppo.training.fused.tile import LANES, ROWS, multiply, padded
+from marl_ppo.kernels.math32 import tanh
+from marl_ppo.kernels.tile import LANES, ROWS, multiply, padded
 
 Array = np.ndarray
 BLOCK = 96
