@@ -12,8 +12,9 @@ BELOW = ["envs", "agents", "replays", "play", "evaluation", "training", "leagues
 ALLOWED = {name: {name, *BELOW[:place]} for place, name in enumerate(BELOW)}
 ALLOWED["replays"] = {"replays", "envs"}
 ALLOWED["ppo"] = {"ppo"}
-ALLOWED["agents"] |= {"ppo"}
-ALLOWED["training"] |= {"ppo"}
+ALLOWED["kernels"] = {"kernels"}
+ALLOWED["agents"] |= {"ppo", "kernels"}
+ALLOWED["training"] |= {"ppo", "kernels"}
 LEAGUE_MATHS = ", ".join(
     f"marl_ppo.leagues.{module}"
     for module in ("alphastar", "analysis", "counts", "meta_solvers", "pictures", "promotion", "ratings", "sampling")
@@ -33,7 +34,7 @@ def imports_of(file: Path) -> set[str]:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "marl_ppo").glob("*/**/*.py")), ids=lambda file: str(file.relative_to(ROOT)))
 def test_imports_point_one_way(file: Path) -> None:
-    """cli → viewer → leagues → training → evaluation → play → {agents, replays} → envs; ppo imports nothing of ours."""
+    """cli → viewer → leagues → training → evaluation → play → {agents, replays} → envs; ppo and kernels import nothing of ours."""
     home = file.relative_to(ROOT / "marl_ppo").parts[0]
     folders = {name for name in imports_of(file) if (ROOT / "marl_ppo" / name).is_dir()}
 

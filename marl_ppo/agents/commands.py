@@ -11,6 +11,7 @@ docs/hierarchy.md measures both.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from gymnasium import spaces
@@ -68,16 +69,18 @@ VERBS: Mapping[str, Verb] = {verb.__name__: verb for verb in (reach, near, leave
 """in the order of their numbers; `reach` is the first"""
 
 
+@dataclass
 class Commands:
     """Satisfies `SubgoalSpace`: paid for every cell that is less to go, and for having done it.
 
     Only `reach` may end with the thing being taken; whoever takes what another command is about cannot fulfil it any more.
     """
 
+    group: Group
     masked = True
 
-    def __init__(self, group: Group) -> None:
-        self._read = PlaceReader.of(group, "command", of_things=True)
+    def __post_init__(self) -> None:
+        self._read = PlaceReader.of(self.group, "command", of_things=True)
         self.names = tuple(f"{verb} {thing}" for verb in VERBS for thing in self._read.things)
         """of every command, in words"""
         self.action: ActionSpace = spaces.Discrete(len(self.names))
@@ -123,9 +126,9 @@ class Commands:
         way, known = self._read.way(self._words(chosen)[1], obs)
         return torch.where(known.unsqueeze(-1), self._read.own(obs) + way, torch.nan)
 
-    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
-        """See `Located`: who names a place says `reach` of the thing there."""
-        return self._read.nearest(place, obs)
+    def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """`reach` of what `PlaceReader.thing_on` tells."""
+        return self._read.thing_on(way, obs)
 
     def _words(self, chosen: Int64[Tensor, " B"]) -> tuple[Int64[Tensor, " B"], Int64[Tensor, " B"]]:
         """Numbers of (the verb, the thing)."""

@@ -9,7 +9,7 @@ Everything that is going on is in the memory, so both are as stateless as any po
 """
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from gymnasium import spaces
@@ -65,7 +65,7 @@ class HierarchicalActor:
         watches: bool = False,
         tells: bool = True,
     ) -> None:
-        """The manager `watches` if it is asked at every decision, so that an option also ends when it thinks better of it.
+        """The manager `watches` if it looks at every decision, to remember what it saw, though it decides no more often.
         The worker is shown zeros unless it `tells`."""
         self.manager, self.worker, self.space = manager, worker, space
         self.subgoal_steps, self.watches, self.tells = subgoal_steps, watches, tells
@@ -89,10 +89,11 @@ class HierarchicalActor:
         option = self.option(memory)
         managing, working = self.memories(memory)
         is_new = self.is_due(option, flat, is_start)
+        age = torch.where(is_new, 0.0, option.age)
         rows = torch.arange(len(flat)) if self.watches else torch.nonzero(is_new).flatten()
         chosen, logprob = option.chosen, option.logprob
         if len(rows):
-            decided = self.manager.act(
+            decided = self.manager_of(rows).act(
                 {leaf: array[rows] for leaf, array in obs.items()},
                 self.space.legal(flat[rows]) if self.space.masked else None,
                 agent_index[rows],
@@ -101,13 +102,11 @@ class HierarchicalActor:
                 noise[rows, : self.manager.noise_size],
                 greedy,
             )
-            chosen = chosen.index_copy(0, rows, decided.actions)
-            logprob = logprob.index_copy(0, rows, decided.logprob)
             if managing.shape[1]:
                 managing = managing.index_copy(0, rows, decided.memory)
-            if self.watches:
-                is_new = is_new | (chosen != option.chosen).view(len(rows), -1).any(-1)
-        age = torch.where(is_new, 0.0, option.age)
+            counts = is_new[rows]
+            chosen = chosen.index_copy(0, rows[counts], decided.actions[counts])
+            logprob = logprob.index_copy(0, rows[counts], decided.logprob[counts])
         acted = self.worker.act(
             {**obs, SUBGOAL: self.shown(chosen, age, flat)},
             action_mask,
@@ -119,6 +118,15 @@ class HierarchicalActor:
         )
         own = [chosen.view(len(chosen), -1).float(), (age + 1)[:, None], logprob[:, None], is_new.float()[:, None]]
         return Decision(acted.actions, acted.logprob, torch.cat([*own, managing, acted.memory], -1))
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """On which manager and worker go together: all that it was made of besides."""
+        return {"space": self.space, "subgoal_steps": self.subgoal_steps, "watches": self.watches, "tells": self.tells}
+
+    def manager_of(self, rows: Tensor) -> Policy:
+        """What decides for `rows` (int64 [R]) of a batch."""
+        return self.manager
 
     def is_due(self, option: Option, obs: Tensor, is_start: Tensor) -> Tensor:
         """bool [B]: whether the manager decides on these flat obs."""

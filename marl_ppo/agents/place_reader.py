@@ -67,11 +67,14 @@ class PlaceReader:
         column, line = torch.minimum(((place + 1) * self.cells).long().clamp(min=0), (2 * self.cells - 1).long()).unbind(-1)
         return line * self.whereabouts.cells[0] + column
 
-    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
-        """The thing that is nearest to a place, of those that are known; of all where none is."""
+    def thing_on(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """The first thing that lies on a way of W places; where none does, the nearest to the last place."""
         ways, known = self.ways(obs)
-        apart = torch.linalg.vector_norm(self.cells * (self.own(obs)[:, None] + ways - place[:, None]), dim=-1)
-        return torch.where(known | ~known.any(-1, keepdim=True), apart, torch.inf).argmin(-1)
+        apart = self.cells * (self.own(obs)[:, None, None] + ways[:, None] - way[:, :, None])
+        lies_there = (apart.abs() < 0.5).all(-1) & known[:, None]
+        met, first = lies_there.any(-1).max(-1)
+        far = torch.linalg.vector_norm(apart[:, -1], dim=-1).masked_fill(~known & known.any(-1, keepdim=True), torch.inf)
+        return torch.where(met, lies_there[torch.arange(len(obs)), first].int().argmax(-1), far.argmin(-1))
 
     def is_near(self, way: Float[Tensor, "*B 2"]) -> Bool[Tensor, "*B"]:
         """Whether a way is shorter than half a cell along both axes."""

@@ -1,9 +1,10 @@
-"""Many frozen actors of one architecture as one: their weights stacked, their rows in one batched forward.
+"""Many frozen players of one architecture as one: their weights stacked, their rows in one batched forward.
 
-member   one of K actors; each row of a batch is played by one of them
+member   one of K policies; each row of a batch is played by one of them
 
 Rows are laid out in blocks that belong to a single member each, so that members may have very different numbers of rows
-and little is computed for nobody. What a member decides is what it would decide alone, to the rounding of matrix products.
+and little is computed for nobody. Hierarchies are stacked level by level. What a member decides is what it would decide
+alone, to the rounding of matrix products.
 """
 
 import copy
@@ -17,16 +18,19 @@ from torch import Tensor
 from torch.func import functional_call
 
 from marl_ppo.agents.actor_critic import Actor
+from marl_ppo.agents.hierarchy import HierarchicalActor
 from marl_ppo.agents.observations import flat_obs
 from marl_ppo.agents.policy import Decision, Obs, Policy
 
 BLOCK = 16
 """rows of a block: few members have less, and a matrix product gains little from more"""
+MANY = 48
+"""rows that members have on average above which each has its forward in turn: it costs less than blocks"""
 
 
 @runtime_checkable
 class Stack(Protocol):
-    """K actors of one architecture whose weights never change."""
+    """K policies of one architecture whose weights never change."""
 
     @property
     def noise_size(self) -> int:
@@ -41,7 +45,7 @@ class Stack(Protocol):
 
 
 class StackedActors:
-    """The stack that serves every architecture."""
+    """The stack that serves every architecture of actors."""
 
     def __init__(self, actors: Sequence[Actor]) -> None:
         self._head = actors[0].head
@@ -61,11 +65,20 @@ class StackedActors:
         self, obs: Tensor, agent_index: Tensor, is_start: Tensor, memory: Tensor, members: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Parameters of the action distributions [B, P], and memory [B, M]."""
-        blocks = _blocks(members)
-        weights = {name: tensor[blocks.members] for name, tensor in self._state.items()}
-        inputs = (tensor[blocks.rows] for tensor in (obs, agent_index, is_start, memory))
-        params, memory = torch.vmap(self._one)(weights, *inputs)
-        return params.flatten(0, 1)[blocks.places], memory.flatten(0, 1)[blocks.places]
+        given = (obs, agent_index, is_start, memory)
+        present, counts = members.unique(return_counts=True)
+        if len(members) <= MANY * len(present):
+            blocks = _blocks(members)
+            weights = {name: tensor[blocks.members] for name, tensor in self._state.items()}
+            params, memory = torch.vmap(self._one)(weights, *(tensor[blocks.rows] for tensor in given))
+            return params.flatten(0, 1)[blocks.places], memory.flatten(0, 1)[blocks.places]
+        order = torch.argsort(members, stable=True)
+        answers = [
+            self._one({name: tensor[member] for name, tensor in self._state.items()}, *(tensor[rows] for tensor in given))
+            for member, rows in zip(present, order.split(counts.tolist()), strict=True)
+        ]
+        params, memory = (torch.cat(parts)[torch.argsort(order)] for parts in zip(*answers, strict=True))
+        return params, memory
 
     def sample(self, params: Tensor, noise: Tensor, mask: Tensor | None, greedy: bool) -> tuple[Tensor, Tensor]:
         """Actions and their log-probability [B]."""
@@ -79,6 +92,21 @@ class StackedActors:
             self._own.skeleton = copy.deepcopy(self._template)
         found: tuple[Tensor, Tensor] = functional_call(self._own.skeleton, weights, (obs, agent_index, is_start, memory))
         return found
+
+
+class StackedHierarchies:
+    """The stack of hierarchies: one of their managers and one of their workers, in the same order."""
+
+    def __init__(self, hierarchies: Sequence[HierarchicalActor], make: Callable[[Sequence[Actor]], Stack]) -> None:
+        first = hierarchies[0]
+        self.managers = _stack([one.manager for one in hierarchies], make)
+        self.workers = _stack([one.worker for one in hierarchies], make)
+        self.terms = first.terms
+        self.noise_size, self.memory_size = first.noise_size, first.memory_size
+
+    def of(self, members: Tensor) -> Policy:
+        """See `Stack.of`."""
+        return _HierarchyRows(self, members)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,16 +141,25 @@ class Member:
         return self.stack.of(everyone).act(obs, action_mask, agent_index, is_start, memory, noise, greedy)
 
 
-def stacked(actors: Sequence[Actor], make: Callable[[Sequence[Actor]], Stack] = StackedActors) -> list[Member]:
-    """The actors in the order given, those of one architecture in one stack."""
-    kinds: dict[tuple[object, ...], list[int]] = {}
-    for place, actor in enumerate(actors):
-        kinds.setdefault(_architecture(actor), []).append(place)
-    found: dict[int, Member] = {}
-    for places in kinds.values():
-        stack = make([actors[place] for place in places])
-        found |= {place: Member(stack, number) for number, place in enumerate(places)}
-    return [found[place] for place in range(len(actors))]
+def stacked(policies: Sequence[Policy], make: Callable[[Sequence[Actor]], Stack] = StackedActors) -> list[Policy]:
+    """The policies in the order given: those of one architecture in one stack, what cannot be stacked as it is."""
+    found = list(policies)
+    kinds: list[tuple[object, list[int]]] = []
+    for place, policy in enumerate(policies):
+        kind = _architecture(policy)
+        if kind is None:
+            continue
+        # Compared, not hashed: subgoal spaces need not be hashable.
+        alike = next((places for known, places in kinds if known == kind), None)
+        if alike is None:
+            kinds.append((kind, [place]))
+        else:
+            alike.append(place)
+    for _, places in kinds:
+        stack = _stack([policies[place] for place in places], make)
+        for number, place in enumerate(places):
+            found[place] = Member(stack, number)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +191,17 @@ class _Rows:
         return Decision(*self.stack.sample(params, noise, action_mask, greedy), memory)
 
 
+class _HierarchyRows(HierarchicalActor):
+    """A stack of hierarchies whose members are told row by row."""
+
+    def __init__(self, stack: StackedHierarchies, members: Tensor) -> None:
+        super().__init__(stack.managers.of(members), stack.workers.of(members), **stack.terms)
+        self._managers, self._members = stack.managers, members
+
+    def manager_of(self, rows: Tensor) -> Policy:
+        return self._managers.of(self._members[rows])
+
+
 class _Blocks(NamedTuple):
     """How B rows lie in blocks of one member each."""
 
@@ -180,11 +228,23 @@ def _blocks(members: Tensor) -> _Blocks:
     return _Blocks(present[owner], rows.view(-1, BLOCK), places)
 
 
-def _architecture(actor: Actor) -> tuple[object, ...]:
-    """What actors must share to be stacked."""
+def _stack(alike: Sequence[Policy], make: Callable[[Sequence[Actor]], Stack]) -> Stack:
+    """Of policies of one architecture."""
+    if hierarchies := [one for one in alike if isinstance(one, HierarchicalActor)]:
+        return StackedHierarchies(hierarchies, make)
+    return make([one for one in alike if isinstance(one, Actor)])
+
+
+def _architecture(policy: Policy) -> tuple[object, ...] | None:
+    """What policies must share to be stacked; None for those that cannot be."""
+    if isinstance(policy, HierarchicalActor):
+        levels = _architecture(policy.manager), _architecture(policy.worker)
+        return None if None in levels else (*levels, policy.terms)
+    if not isinstance(policy, Actor):
+        return None
     # The text of a module names its parts and their sizes; plain functions such as an activation are parts here, too.
     return (
-        str(actor),
-        type(actor),
-        *((name, tensor.shape, tensor.dtype) for name, tensor in actor.state_dict(keep_vars=True).items()),
+        str(policy),
+        type(policy),
+        *((name, tensor.shape, tensor.dtype) for name, tensor in policy.state_dict(keep_vars=True).items()),
     )

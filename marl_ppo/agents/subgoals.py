@@ -9,6 +9,7 @@ Obs are flat rows [B, d], before and after a step. Rows of seats that are no mor
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -26,7 +27,11 @@ PROGRESS = 0.1
 
 
 class SubgoalSpace(Protocol):
-    """A kind of subgoals of one group, made by `callable(group)`."""
+    """A kind of subgoals of one group, made by `callable(group)`.
+
+    Frozen players whose spaces are equal (==) are played together with the space of one of them, so what answers
+    differently must not be equal.
+    """
 
     action: ActionSpace
     """what the manager chooses from, as an action"""
@@ -53,10 +58,10 @@ class SubgoalSpace(Protocol):
 
 @runtime_checkable
 class Located(Protocol):
-    """Subgoals that lie somewhere, so that who knows a place can name one."""
+    """Subgoals that lie somewhere, so that who knows the way can name one."""
 
-    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Tensor:
-        """The one that is meant by a place, in the units of `Whereabouts`: the nearest that is legal."""
+    def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Tensor:
+        """The one to pursue next of a way, which is W places in the units of `Whereabouts`."""
 
 
 @runtime_checkable
@@ -73,14 +78,16 @@ class Learned(Protocol):
         """Go on from a `state()`."""
 
 
+@dataclass
 class Places:
     """A cell of the world (absolute subgoals): paid for coming nearer, and for being there."""
 
+    group: Group
     masked = False
     size = 4
 
-    def __init__(self, group: Group) -> None:
-        self._read = PlaceReader.of(group, "place")
+    def __post_init__(self) -> None:
+        self._read = PlaceReader.of(self.group, "place")
         columns, lines = self._read.whereabouts.cells
         self.action: ActionSpace = spaces.Discrete(columns * lines)
 
@@ -109,21 +116,23 @@ class Places:
         column, line = chosen % columns, torch.div(chosen, columns, rounding_mode="floor")
         return torch.stack([(2 * column + 1) / columns - 1, (2 * line + 1) / lines - 1], -1).to(obs)
 
-    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
-        """See `Located`."""
-        return self._read.cell_of(place)
+    def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """The last place."""
+        return self._read.cell_of(way[:, -1])
 
 
+@dataclass
 class Things:
     """A named thing, such as a key (object goals; Kulkarni et al. 2016, arXiv:1604.06057): paid for reaching it.
 
     A thing that is taken when it is reached is reached where it is gone after the step that led there.
     """
 
+    group: Group
     masked = True
 
-    def __init__(self, group: Group) -> None:
-        self._read = PlaceReader.of(group, "thing", of_things=True)
+    def __post_init__(self) -> None:
+        self._read = PlaceReader.of(self.group, "thing", of_things=True)
         self.action: ActionSpace = spaces.Discrete(len(self._read.things))
         self.size = len(self._read.things) + 2
 
@@ -157,9 +166,9 @@ class Things:
         way, known = self._read.way(chosen, obs)
         return torch.where(known.unsqueeze(-1), self._read.own(obs) + way, torch.nan)
 
-    def nearest(self, place: Float[Tensor, "B 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
-        """See `Located`."""
-        return self._read.nearest(place, obs)
+    def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
+        """See `PlaceReader.thing_on`."""
+        return self._read.thing_on(way, obs)
 
 
 class Endless:

@@ -6,21 +6,21 @@ from torch import Tensor
 from marl_ppo.agents.hierarchy import SUBGOAL
 from marl_ppo.agents.observations import flat_obs
 from marl_ppo.agents.policy import Decision, Obs, Policy
-from marl_ppo.agents.scripted.script import HeadsForPlaces
+from marl_ppo.agents.scripted.script import KnowsTheWay
 from marl_ppo.agents.subgoals import Located, SubgoalSpace
 from marl_ppo.errors import ConfigError
 
 
 class Guide:
-    """A manager that nobody trained: it names what a script heads for."""
+    """A manager that nobody trained: it names what lies on the way of a script."""
 
-    def __init__(self, script: Policy, space: SubgoalSpace) -> None:
-        """Raises ConfigError where the script does not tell where it goes, or subgoals lie nowhere."""
-        if not isinstance(script, HeadsForPlaces):
-            raise ConfigError(f"managed_by='oracle' needs a script that heads for places, and {type(script).__name__} does not")
+    def __init__(self, script: Policy, space: SubgoalSpace, steps: int) -> None:
+        """`steps` is how far ahead it looks. Raises ConfigError where the script knows no way, or subgoals lie nowhere."""
+        if not isinstance(script, KnowsTheWay):
+            raise ConfigError(f"managed_by='oracle' needs a script that knows the way, and {type(script).__name__} does not")
         if not isinstance(space, Located):
             raise ConfigError(f"managed_by='oracle' needs subgoals that lie somewhere, and {type(space).__name__} do not")
-        self._script, self._space = script, space
+        self._script, self._space, self._steps = script, space, steps
         self.noise_size, self.memory_size = script.noise_size, script.memory_size
 
     def act(
@@ -35,8 +35,8 @@ class Guide:
     ) -> Decision:
         """See `Policy.act`."""
         turn = self._script.turn(obs, None, agent_index, is_start, memory, noise, greedy)
-        place, memory = self._script.heads_for(turn)
-        return Decision(self._space.nearest(place, flat_obs(obs)), torch.zeros(len(place)), memory)
+        way, memory = self._script.way(turn)
+        return Decision(self._space.on_the_way(way[:, : self._steps], flat_obs(obs)), torch.zeros(len(way)), memory)
 
 
 class Repeating:

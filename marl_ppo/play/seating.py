@@ -78,10 +78,9 @@ def seat_all(
                     greedy.append(player.greedy)
                 table[number, a] = places[id(policy)]
     moving = {id(policy) for player in learning for policy in player.policies.values()}
-    frozen = {p: policy for p, policy in enumerate(policies) if isinstance(policy, Actor) and id(policy) not in moving}
-    members: list[Policy] = [*stacked(list(frozen.values()), make_stack)]
-    for p, member in zip(frozen, members, strict=True):
-        policies[p] = member
+    frozen = [p for p, policy in enumerate(policies) if id(policy) not in moving]
+    for p, policy in zip(frozen, stacked([policies[p] for p in frozen], make_stack), strict=True):
+        policies[p] = policy
     return Cast(tuple(policies), tuple(greedy), tables)
 
 

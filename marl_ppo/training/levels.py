@@ -150,9 +150,6 @@ class Levels:
         obs = self._obs(1 + step, own)
         managing, working = self.actor.memories(decided.memory_in)
         if self.worker is not None:
-            if self._config.cut and self.actor.watches:
-                # The manager thought better of it: what came before has ended.
-                self.worker.store.terminations[self._group][1 + step].view(-1)[own] |= option.is_new
             self._show(1 + step, own, self.actor.shown(option.chosen, option.age - 1, obs))
             self.worker.record(decided._replace(memory_in=working), step, copies)
 

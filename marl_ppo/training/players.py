@@ -284,7 +284,9 @@ def _joined(name: str, spec: WorldSpec, *, greedy: bool) -> Player:
     for agent, manager in managing.policies.items():
         worker = working.policies.get(agent)
         if isinstance(manager, HierarchicalActor) and isinstance(worker, HierarchicalActor):
-            joined = HierarchicalActor(manager.manager, worker.worker, manager.space, manager.subgoal_steps)
+            # Whom it follows decides what may be set, and how.
+            terms = {**worker.terms, "space": manager.space, "watches": manager.watches}
+            joined = HierarchicalActor(manager.manager, worker.worker, **terms)
             policies[agent] = whole.setdefault((id(manager), id(worker)), joined)
     digest = hashlib.sha256(f"{managing.hash} {working.hash}".encode()).hexdigest()
     return Player(name=name, policies=policies, greedy=greedy, critics=managing.critics, hash=digest)

@@ -122,7 +122,7 @@ def _hierarchy(spec: WorldSpec, config: TrainConfig, actors: Mapping[str, Policy
     if settings.managed_by == "random":
         manager = uniform_policy(manager_group(group, space))
     elif settings.managed_by == "oracle":
-        manager = Guide(scripted_policy(spec.id, group, spec), space)
+        manager = Guide(scripted_policy(spec.id, group, spec), space, settings.subgoal_steps)
     else:
         manager = actors[f"{name}.{MANAGER}"]
     worker = Repeating() if settings.subgoals == ACTION else actors[f"{name}.{WORKER}"]

@@ -146,11 +146,11 @@ def test_a_command_is_drawn_at_its_thing() -> None:
     assert COMMANDS.place(said("leave key"), seen((4, 4), key=None)).isnan().all()
 
 
-def test_who_names_a_place_says_to_reach_the_thing_there() -> None:
-    place = torch.tensor([[-0.3, 0.3]])
+def test_who_knows_the_way_says_to_reach_what_lies_there() -> None:
+    way = torch.tensor([[[-0.5, 0.5], [0.9, 0.9]]])
 
-    assert COMMANDS.names[int(COMMANDS.nearest(place, seen((4, 4), key=(2, 7))))] == "reach key"
-    assert COMMANDS.names[int(COMMANDS.nearest(place, seen((4, 4), key=None)))] == "reach rock"
+    assert COMMANDS.names[int(COMMANDS.on_the_way(way, seen((4, 4), key=(2, 7))))] == "reach key"
+    assert COMMANDS.names[int(COMMANDS.on_the_way(way, seen((4, 4), key=None)))] == "reach rock"
 
 
 def test_commands_need_things() -> None:

@@ -9,10 +9,10 @@ from gymnasium import spaces
 
 from marl_ppo.agents.actor_critic import Actor
 from marl_ppo.agents.networks import NetworkConfig
-from marl_ppo.agents.stacked import BLOCK, Member, stacked
+from marl_ppo.agents.stacked import BLOCK, MANY, Member, stacked
 from marl_ppo.envs.world import Group
 
-ROWS = 3 * BLOCK + 5
+ROWS, MANY_ROWS = 3 * BLOCK + 5, 5 * MANY
 DISCRETE, BOX = spaces.Discrete(5), spaces.Box(-1, 1, (2,), np.float32)
 VECTOR = spaces.Box(-1, 1, (7,), np.float32)
 UNBOUNDED = spaces.Box(-np.inf, np.inf, (7,), np.float32)
@@ -62,15 +62,16 @@ def taken(given: tuple[object, ...], rows: torch.Tensor) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("greedy", [False, True], ids=["sampled", "greedy"])
+@pytest.mark.parametrize("rows", [ROWS, MANY_ROWS], ids=["blocks", "in turn"])
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
-def test_members_decide_together_what_each_decides_alone(kind: str, greedy: bool) -> None:
+def test_members_decide_together_what_each_decides_alone(kind: str, rows: int, greedy: bool) -> None:
     """With very unequal numbers of rows each: none, one, a few, most."""
     actors = [actor(kind, seed) for seed in range(5)]
-    given = rows_for(actors[0], kind, ROWS)
-    counts = [0, 1, 4, 9, ROWS - 14]
+    given = rows_for(actors[0], kind, rows)
+    counts = [0, 1, 4, 9, rows - 14]
     members = torch.repeat_interleave(torch.arange(5), torch.tensor(counts))[
-        torch.randperm(ROWS, generator=torch.Generator().manual_seed(1))
+        torch.randperm(rows, generator=torch.Generator().manual_seed(1))
     ]
     together = stacked(actors)[0].stack.of(members).act(*given, greedy)
 

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 
 from marl_ppo.agents.hierarchy import HierarchicalActor
+from marl_ppo.agents.stacked import Member
 from marl_ppo.agents.subgoals import Things
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.scene import Disc
 from marl_ppo.errors import ConfigError, ExportError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.evaluation.replays import save_replay
-from marl_ppo.play.seating import by_agent
+from marl_ppo.play.play import Play
+from marl_ppo.play.seating import by_agent, seat_all
 from marl_ppo.replays.files import read_replay
 from marl_ppo.training.config import HierarchyConfig, TrainConfig
+from marl_ppo.training.fused.playing import fastest_stack
 from marl_ppo.training.onnx_export import export_player
 from marl_ppo.training.players import find_player
 from marl_ppo.training.run import train
@@ -86,6 +89,29 @@ def test_the_manager_of_one_player_plays_with_the_worker_of_another(tmp_path: Pa
         assert all((a == b).all() for a, b in zip(mine.parameters(), other.parameters(), strict=True))  # type: ignore[attr-defined]
     assert len({one.hash for one in (joined, *apart)}) == 3
     assert joined.policies["agent_0"] is joined.policies["agent_1"]
+
+
+def test_a_play_with_stacked_hierarchies_is_the_play_with_each_asked_alone(tmp_path: Path) -> None:
+    """Players that were loaded, one of them joined, and an episode of each with the others as mates."""
+    first, second = (trained(tmp_path / name, "spread", seed=seed, subgoal_steps=4) for seed, name in enumerate("ab"))
+    names = [str(first), str(second), f"{first}+{second}"]
+    players = [find_player(name, make_world("spread").spec) for name in names]
+    found = []
+    for alone in (True, False):
+        world = make_world("spread", num_envs=6)
+        cast = seat_all(world.spec, players, learning=players if alone else (), make_stack=fastest_stack)
+        assert len({policy.stack for policy in cast.policies if isinstance(policy, Member)}) == (0 if alone else 1)
+        turns = np.arange(6)[:, None] + np.arange(3)
+        seats = [cast.tables[0][turns % 3, np.arange(3)]]
+        play = Play(world, cast.policies, seats, lambda copies, episodes: (100 * episodes + copies).astype(np.uint64))
+        play.start()
+        found.append([])
+        for _ in range(40):
+            play.step()
+            found[-1] += [play.actions[0].copy(), play.memory[0].numpy().copy()]
+
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_levels_that_do_not_go_together_are_refused(tmp_path: Path) -> None:

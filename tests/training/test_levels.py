@@ -1,5 +1,6 @@
 """How manager and worker learn from one rollout."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from marl_ppo.errors import ConfigError
 from marl_ppo.ppo.advantages import generalized_advantage
 from marl_ppo.training.batch import make_batch
 from marl_ppo.training.config import HierarchyConfig, PPOConfig, TrainConfig
+from marl_ppo.training.levels import Levels
+from marl_ppo.training.novelty import CuriousStudent, Novelty
 from marl_ppo.training.student import Student
 from marl_ppo.training.trainer import Trainer
 
@@ -187,3 +190,113 @@ def test_a_resumed_hierarchy_goes_on_as_if_it_had_not_stopped(small: Any) -> Non
 
     for name, tensor in whole.items():
         torch.testing.assert_close(again[name], tensor, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("control", "learns"),
+    [
+        ({"managed_by": "random"}, {"worker"}),
+        ({"managed_by": "oracle"}, {"worker"}),
+        ({"subgoals": "action"}, {"manager"}),
+        ({"cut": False}, {"manager", "worker"}),
+        ({"managed_by": "oracle", "tell": False, "cut": False}, {"worker"}),
+    ],
+    ids=str,
+)
+def test_a_control_leaves_out_what_it_says(small: Any, control: dict[str, Any], learns: set[str]) -> None:
+    """Those who learn are saved, and resume to the bit; those who do not are made anew."""
+    settings = replace(hierarchy(small).hierarchy, **{"subgoals": "thing", **control})
+    config = replace(hierarchy(small, "key_doors", num_steps=20, network={"memory": "gru"}), hierarchy=settings)
+    with Trainer(config) as trainer:
+        trainer.train_once()
+        saved = trainer.checkpoint()
+        metrics = trainer.train_once().metrics
+        whole = weights(trainer)
+    with Trainer(config) as resumed:
+        resumed.restore(saved)
+        resumed.train_once()
+        again = weights(resumed)
+
+    assert {name.split()[0] for name in whole} == {f"agents.{level}" for level in learns}
+    assert all(torch.equal(again[name], whole[name]) for name in whole)
+    assert metrics["agents.manager/option_length"] <= 5
+    told = control.get("tell", True)
+    assert ("worker" in learns) == ("agents.worker/subgoal_sensitivity" in metrics)
+    assert told or metrics["agents.worker/subgoal_sensitivity"] == 0
+
+
+def test_a_worker_that_looks_beyond_its_option_ends_only_with_its_episode(small: Any) -> None:
+    settings = replace(hierarchy(small).hierarchy, cut=False)
+    config = replace(hierarchy(small, "spread", num_steps=30, num_envs=4), hierarchy=replace(settings, subgoals="thing"))
+    with Trainer(config) as trainer:
+        trainer.setup.collector.start()
+        trainer.setup.collector.collect()
+        store, worker = trainer.setup.store, trainer.setup.students["agents.worker"]
+        closed, left_open = worker.close(trainer.setup.plays, GAMMA)
+
+    assert store.truncations[0][2:].any()
+    assert torch.equal(worker.store.terminations[0][2:], store.terminations[0][2:])
+    assert torch.equal(worker.store.truncations[0][2:], store.truncations[0][2:])
+    assert not left_open.open.any()
+    # Where an episode was cut short its worker has a value of what it saw last.
+    assert (closed.next_values[closed.truncations] != 0).all()
+
+
+def test_an_oracle_looks_at_every_step_but_decides_where_an_option_ends(small: Any) -> None:
+    settings = replace(hierarchy(small).hierarchy, managed_by="oracle", subgoals="place", subgoal_steps=5)
+    config = replace(hierarchy(small, "four_rooms", num_steps=40, num_envs=16), hierarchy=settings)
+    with Trainer(config) as trainer:
+        trainer.setup.collector.start()
+        trainer.setup.collector.collect()
+        (pupil,) = trainer.setup.pupils
+        assert isinstance(pupil, Levels)
+        assert pupil.worker is not None
+        ends, walls = pupil.worker.store.terminations[0][2:, :, 0], trainer.setup.plays[0].memory[0][:, 4:125]
+
+    assert torch.equal(ends[:-1], pupil._begun.view(40, 16)[1:])
+    # A window has 25 cells: it remembers more than it saw where it decided.
+    assert ((walls != 0).sum(1) > 25).any()
+
+
+@pytest.mark.parametrize("wrong", [{"mix": "advantages"}, {"subgoals": "action"}])
+def test_who_does_not_learn_has_no_advantages(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="leaves no manager to learn"):
+        HierarchyConfig(managed_by="random", **wrong)
+
+
+def test_a_curious_policy_is_paid_for_what_is_new_and_resumes(small: Any) -> None:
+    """Beside the world's rewards, which stay what they were."""
+    config = small("four_rooms", num_steps=20, novelty=0.5)
+    with Trainer(config) as trainer:
+        trainer.train_once()
+        saved = trainer.checkpoint()
+        metrics = trainer.train_once().metrics
+        (student,) = trainer.setup.students.values()
+        assert isinstance(student, CuriousStudent)
+        bonus = student.store.rewards[0] - trainer.setup.store.rewards[0]
+        whole = weights(trainer)
+        novelty = {name: tensor.clone() for name, tensor in student.novelty.state().items()}
+    with Trainer(config) as resumed:
+        resumed.restore(saved)
+        resumed.train_once()
+        again = weights(resumed)
+        (student,) = resumed.setup.students.values()
+        assert isinstance(student, CuriousStudent)
+
+    assert (bonus[2:] > 0).all()
+    assert metrics["agents/novelty"] == pytest.approx(float(bonus[2:].mean() / 0.5), rel=1e-5)
+    assert all(torch.equal(again[name], whole[name]) for name in whole)
+    assert all(torch.equal(tensor, novelty[name]) for name, tensor in student.novelty.state().items())
+    with pytest.raises(ConfigError, match="novelty is paid to a flat policy"):
+        hierarchy(small, novelty=0.5)
+
+
+def test_what_was_seen_often_is_not_new() -> None:
+    novelty = Novelty(4, seed=0)
+    often, never = torch.randn(64, 4, generator=torch.Generator().manual_seed(0)), 3 * torch.ones(1, 4)
+    before = float(novelty.bonus(never))
+    for _ in range(300):
+        novelty.learn(often)
+
+    assert float(novelty.bonus(often).mean()) < 0.5 * float(novelty.bonus(never))
+    assert before > 0

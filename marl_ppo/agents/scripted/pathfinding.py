@@ -58,3 +58,20 @@ def search(blocked: Array, here: int, width: int, steps: Array, first: Array, qu
                 first[c] = action if cell == here else first[cell]
                 queue[tail] = c
                 tail += 1
+
+
+@njit(cache=True, nogil=True)
+def walk(to: int, here: int, steps: Array, first: Array, width: int, action: Array, way: Array) -> None:
+    """Write the action [1] that leads to a cell, and the way there [W]: the cells that come next, and then the last of them
+    again. To go NOWHERE is to stay."""
+    cell = to if to != NOWHERE else here
+    action[0] = first[cell]
+    way[:] = cell
+    while steps[cell] > 0:
+        if steps[cell] <= way.shape[0]:
+            way[steps[cell] - 1] = cell
+        for c in (cell - width, cell + width, cell - 1, cell + 1):
+            is_beside = 0 <= c < steps.shape[0] and (c // width == cell // width or c % width == cell % width)
+            if is_beside and steps[c] == steps[cell] - 1:
+                cell = c
+                break

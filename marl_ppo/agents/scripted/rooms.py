@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numba import njit
 from torch import Tensor
 
-from marl_ppo.agents.scripted.pathfinding import NOWHERE, UNKNOWN, WALL, cell_at, remember, search
+from marl_ppo.agents.scripted.pathfinding import NOWHERE, UNKNOWN, WALL, cell_at, remember, search, walk
 from marl_ppo.agents.scripted.script import Script, Turn
 from marl_ppo.envs.rooms.observe import PLACE
 from marl_ppo.envs.world import Array, Group, WorldSpec
@@ -84,8 +84,8 @@ class Rambler(Script):
 
     @abstractmethod
     def fill(self, *arrays: Any) -> None:
-        """Write memories, actions and the cells that are headed for, by a kernel: obs [B, O], memory [B, M], index [B], the
-        reading, actions [B], cells [B], and `more`."""
+        """Write memories, actions and ways, by a kernel: obs [B, O], memory [B, M], index [B], the reading, actions [B], ways
+        [B, W] of cells, and `more`."""
 
     def more(self, turn: Turn) -> tuple[Tensor, ...]:
         """What the kernel is given last, each [B]."""
@@ -95,21 +95,22 @@ class Rambler(Script):
         actions, _, memory = self._decide(turn)
         return actions, memory
 
-    def heads_for(self, turn: Turn) -> tuple[Float[Tensor, "B 2"], Float[Tensor, "B M"]]:
-        """The places, in the units of `Whereabouts`, that the ways lead to, and the memories as `play` gives them."""
-        _, cells, memory = self._decide(turn)
+    def way(self, turn: Turn) -> tuple[Float[Tensor, "B W 2"], Float[Tensor, "B M"]]:
+        """See `KnowsTheWay`."""
+        _, ways, memory = self._decide(turn)
         width, height = self.reading.width, self.reading.height
-        column, row = cells % width, cells // width
+        column, row = ways % width, ways // width
         return torch.stack([(2 * column + 1) / width - 1, 1 - (2 * row + 1) / height], -1), memory
 
     def _decide(self, turn: Turn) -> tuple[Tensor, Tensor, Tensor]:
         given = (turn.obs, turn.agent_index, *self.more(turn))
         obs, index, *rest = (part.detach().cpu().contiguous().numpy() for part in given)
         memory = turn.memory.detach().cpu().clone().contiguous().numpy()
-        actions, cells = np.zeros(len(obs), np.int64), np.zeros(len(obs), np.int64)
-        self.fill(obs, memory, index, self.reading, actions, cells, *rest)
+        actions = np.zeros(len(obs), np.int64)
+        ways = np.zeros((len(obs), self.reading.width + self.reading.height), np.int64)
+        self.fill(obs, memory, index, self.reading, actions, ways, *rest)
         device = turn.obs.device
-        return torch.from_numpy(actions).to(device), torch.from_numpy(cells).to(device), torch.from_numpy(memory).to(device)
+        return torch.from_numpy(actions).to(device), torch.from_numpy(ways).to(device), torch.from_numpy(memory).to(device)
 
 
 class Collector(Rambler):
@@ -120,7 +121,7 @@ class Collector(Rambler):
 
 
 @njit(cache=True, nogil=True)
-def _collect(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, cells: Array) -> None:
+def _collect(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, ways: Array) -> None:
     """See `Rambler.fill`."""
     num_cells = reading.width * reading.height
     steps, first, queue = np.empty(num_cells, np.int64), np.empty(num_cells, np.int64), np.empty(num_cells, np.int64)
@@ -137,7 +138,7 @@ def _collect(obs: Array, memory: Array, index: Array, reading: Reading, actions:
                 break
         if to == NOWHERE:
             to = nearest_unknown(memory[b], steps)
-        actions[b], cells[b] = (first[to], to) if to != NOWHERE else (0, here)
+        walk(to, here, steps, first, reading.width, actions[b : b + 1], ways[b])
 
 
 @njit(cache=True, nogil=True)

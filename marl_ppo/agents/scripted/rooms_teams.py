@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from torch import Tensor
 
-from marl_ppo.agents.scripted.pathfinding import NOWHERE, cell_at, search
+from marl_ppo.agents.scripted.pathfinding import NOWHERE, cell_at, search, walk
 from marl_ppo.agents.scripted.rooms import (
     GATE,
     OTHER_FLAG,
@@ -70,7 +70,7 @@ class Raider(Rambler):
 
 
 @njit(cache=True, nogil=True)
-def _escort(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, cells: Array) -> None:
+def _escort(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, ways: Array) -> None:
     """See `Rambler.fill`."""
     num_cells = reading.width * reading.height
     steps, first, queue = np.empty(num_cells, np.int64), np.empty(num_cells, np.int64), np.empty(num_cells, np.int64)
@@ -107,7 +107,7 @@ def _escort(obs: Array, memory: Array, index: Array, reading: Reading, actions: 
         search(blocked, here, reading.width, steps, first, queue)
         if to == NOWHERE or steps[to] == NOWHERE:
             to = nearest_unknown(memory[b, :num_cells], steps)
-        actions[b], cells[b] = (first[to], to) if to != NOWHERE else (0, here)
+        walk(to, here, steps, first, reading.width, actions[b : b + 1], ways[b])
 
 
 @njit(cache=True, nogil=True)
@@ -122,7 +122,7 @@ def _letter(reading: Reading, number: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _deliver(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, cells: Array) -> None:
+def _deliver(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, ways: Array) -> None:
     """See `Rambler.fill`."""
     num_cells = reading.width * reading.height
     steps, first, queue = np.empty(num_cells, np.int64), np.empty(num_cells, np.int64), np.empty(num_cells, np.int64)
@@ -149,7 +149,7 @@ def _deliver(obs: Array, memory: Array, index: Array, reading: Reading, actions:
             to = _next_to(to, steps, reading.width)
         if to == NOWHERE or steps[to] == NOWHERE:
             to = nearest_unknown(memory[b], steps)
-        actions[b], cells[b] = (first[to], to) if to != NOWHERE else (0, here)
+        walk(to, here, steps, first, reading.width, actions[b : b + 1], ways[b])
 
 
 @njit(cache=True, nogil=True)
@@ -172,7 +172,7 @@ def _next_to(cell: int, steps: Array, width: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _raid(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, cells: Array, bold: Array) -> None:
+def _raid(obs: Array, memory: Array, index: Array, reading: Reading, actions: Array, ways: Array, bold: Array) -> None:
     """See `Rambler.fill`; `bold` [B] are not wary in this step."""
     num_cells, width = reading.width * reading.height, reading.width
     steps, first, queue = np.empty(num_cells, np.int64), np.empty(num_cells, np.int64), np.empty(num_cells, np.int64)
@@ -210,7 +210,7 @@ def _raid(obs: Array, memory: Array, index: Array, reading: Reading, actions: Ar
             search(blocked, here, width, steps, first, queue)
         if to == NOWHERE or steps[to] == NOWHERE:
             to = nearest_unknown(memory[b], steps)
-        actions[b], cells[b] = (first[to], to) if to != NOWHERE else (0, here)
+        walk(to, here, steps, first, reading.width, actions[b : b + 1], ways[b])
 
 
 @njit(cache=True, nogil=True)

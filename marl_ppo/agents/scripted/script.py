@@ -79,8 +79,8 @@ class Script(ABC):
 
 
 @runtime_checkable
-class HeadsForPlaces(Policy, Protocol):
-    """A script that goes somewhere, and can say where."""
+class KnowsTheWay(Policy, Protocol):
+    """A script that goes somewhere, and can say by which way. W places of it."""
 
     def turn(
         self,
@@ -94,5 +94,6 @@ class HeadsForPlaces(Policy, Protocol):
     ) -> Turn:
         """See `Script.turn`."""
 
-    def heads_for(self, turn: Turn) -> tuple[Float[Tensor, "B 2"], Float[Tensor, "B M"]]:
-        """Places in the units of `Whereabouts`, and memories as `play` gives them."""
+    def way(self, turn: Turn) -> tuple[Float[Tensor, "B W 2"], Float[Tensor, "B M"]]:
+        """The places that come next, in the units of `Whereabouts`, the last of them again and again; and memories as `play`
+        gives them."""
