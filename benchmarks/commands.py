@@ -69,8 +69,8 @@ def main() -> None:
         lines += [f"| {name} | all, {verb} | {shares(by_verb[:, v])} |" for v, verb in enumerate(VERBS)]
     text = (
         f"# Commands\n\nMade by `python benchmarks/commands.py --seeds {' '.join(map(str, args.seeds))} --steps {args.steps}`, "
-        f"which says what the columns are: shares of commands that were fulfilled within {SUBGOAL_STEPS} steps, of about "
-        f"{COPIES * STEPS // SUBGOAL_STEPS // len(KINDS):,} of each kind or more; actions are sampled.\n\n"
+        f"which says what the columns are: shares of commands that were fulfilled within {SUBGOAL_STEPS} steps, in "
+        f"{STEPS:,} steps of {COPIES:,} copies of the world; actions are sampled.\n\n"
     )
     Path("docs/commands.md").write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))

@@ -97,9 +97,11 @@ def train(config: TrainConfig, label: str) -> dict[str, Any]:
     steps, success, seconds = [], [], time.perf_counter()
     with Trainer(config) as trainer, Bar() as bar:
         task = bar.add_task(label, total=config.total_steps)
+        # Until every copy had time for a whole episode, those that end are the short ones: the successful.
+        begin = int(trainer.setup.spec.config["max_steps"]) * config.num_envs
         while not trainer.finished:
             progress = trainer.train_once()
-            if "metric/success" in progress.metrics:
+            if "metric/success" in progress.metrics and progress.steps > begin:
                 steps.append(progress.steps)
                 success.append(progress.metrics["metric/success"])
             bar.update(task, completed=progress.steps)
@@ -109,7 +111,8 @@ def train(config: TrainConfig, label: str) -> dict[str, Any]:
     held_out = make_world(config.world, num_envs=256, **{**config.world_config, "maps": "eval"})
     played = evaluate(held_out, [player], episodes=EPISODES, seed=1)
     grid = np.linspace(0, config.total_steps, POINTS + 1)[1:]
-    curve = np.interp(grid, steps, np.convolve(np.pad(success, 10, mode="edge"), np.ones(21) / 21, mode="valid"))
+    smooth = np.convolve(np.pad(success, 10, mode="edge"), np.ones(21) / 21, mode="valid")
+    curve = np.interp(grid, steps, smooth, left=0.0)
     return {
         "steps": config.total_steps,
         "seconds": round(seconds),

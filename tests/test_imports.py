@@ -34,7 +34,7 @@ def imports_of(file: Path) -> set[str]:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "marl_ppo").glob("*/**/*.py")), ids=lambda file: str(file.relative_to(ROOT)))
 def test_imports_point_one_way(file: Path) -> None:
-    """cli → viewer → leagues → training → evaluation → play → {agents, replays} → envs; ppo and kernels import nothing of ours."""
+    """cli → viewer → leagues → training → evaluation → play → {agents, replays} → envs; ppo and kernels import nothing."""
     home = file.relative_to(ROOT / "marl_ppo").parts[0]
     folders = {name for name in imports_of(file) if (ROOT / "marl_ppo" / name).is_dir()}
 

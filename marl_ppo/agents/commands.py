@@ -5,9 +5,8 @@ verb     how many cells an offset leaves to go; below half a cell it is fulfille
 command  number `verb * T + thing` of V * T: one choice, so a mask tells of each pair by itself
 
 The worker is shown two tokens, each as a one-hot, of which its first layer makes the sum of their embeddings, and the way to
-the thing. That stands in its obs already, but which of the ways there a name means is a product of the two, which it would
-have to learn anew for every verb. What is left to generalise is what a verb means for a thing it was never said of;
-docs/hierarchy.md measures both.
+the thing, as `thing` shows it. That way stands in obs already, but to find it there by the name is to choose one of several
+inputs by another, and takes long to learn. Pairs that were never said are understood either way: docs/hierarchy.md.
 """
 
 from collections.abc import Callable, Mapping

@@ -11,23 +11,41 @@ Everything that is going on is in the memory, so both are as stateless as any po
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from marl_ppo.agents.observations import flat_obs
-from marl_ppo.agents.policy import Decision, Obs, Policy
+from marl_ppo.agents.observations import flat_obs, obs_size
+from marl_ppo.agents.policy import Decision, Obs, Policy, Team
 from marl_ppo.agents.subgoals import SubgoalSpace, one_of
 from marl_ppo.envs.world import Group
 from marl_ppo.errors import ConfigError
 
 SUBGOAL = "subgoal"
 """the leaf of a worker's obs that tells it what to do: what the space shows, and the phase"""
+MATES = "mates"
+"""the leaf of a team's manager's obs: what the mates see, and what they were last told"""
+Mates = tuple[tuple[int, ...], ...]
+"""of each agent of a group, the places in it of those on its team, -1 where other teams have more"""
 
 
-def manager_group(group: Group, space: SubgoalSpace) -> Group:
-    """Those who act in `group`, as their managers see it: they choose subgoals."""
-    return replace(group, action=space.action, masked=space.masked)
+def manager_group(group: Group, space: SubgoalSpace, *, of_team: bool = False) -> Group:
+    """Those who act in `group`, as their managers see it: they choose subgoals. A manager of a team sees it all."""
+    seen = replace(group, action=space.action, masked=space.masked)
+    if not of_team:
+        return seen
+    size = len(mates_of(group)[0]) * (obs_size(group) + space.size + 1)
+    if not size:
+        raise ConfigError(f"a team's manager needs a team, and each agent of group {group.name!r} is alone")
+    return replace(seen, obs={**group.obs, MATES: spaces.Box(-np.inf, np.inf, (size,))})
+
+
+def mates_of(group: Group) -> Mates:
+    """Of each agent."""
+    teams = [[b for b, team in enumerate(group.team) if team == own and b != a] for a, own in enumerate(group.team)]
+    most = max(map(len, teams))
+    return tuple((*mates, *[-1] * (most - len(mates))) for mates in teams)
 
 
 def worker_group(group: Group, space: SubgoalSpace) -> Group:
@@ -64,11 +82,12 @@ class HierarchicalActor:
         *,
         watches: bool = False,
         tells: bool = True,
+        mates: Mates | None = None,
     ) -> None:
         """The manager `watches` if it looks at every decision, to remember what it saw, though it decides no more often.
-        The worker is shown zeros unless it `tells`."""
+        The worker is shown zeros unless it `tells`. A team's manager minds `mates`, see `mates_of`."""
         self.manager, self.worker, self.space = manager, worker, space
-        self.subgoal_steps, self.watches, self.tells = subgoal_steps, watches, tells
+        self.subgoal_steps, self.watches, self.tells, self.mates = subgoal_steps, watches, tells, mates
         self._choice = 1 if isinstance(space.action, spaces.Discrete) else int(space.action.shape[0])
         self._own = self._choice + 3
         self.noise_size = manager.noise_size + worker.noise_size
@@ -85,7 +104,8 @@ class HierarchicalActor:
         greedy: bool,
     ) -> Decision:
         """See `Policy.act`."""
-        flat = flat_obs(obs)
+        own = {leaf: array for leaf, array in obs.items() if leaf != MATES}
+        flat = flat_obs(own)
         option = self.option(memory)
         managing, working = self.memories(memory)
         is_new = self.is_due(option, flat, is_start)
@@ -108,7 +128,7 @@ class HierarchicalActor:
             chosen = chosen.index_copy(0, rows[counts], decided.actions[counts])
             logprob = logprob.index_copy(0, rows[counts], decided.logprob[counts])
         acted = self.worker.act(
-            {**obs, SUBGOAL: self.shown(chosen, age, flat)},
+            {**own, SUBGOAL: self.shown(chosen, age, flat)},
             action_mask,
             agent_index,
             is_start,
@@ -116,13 +136,31 @@ class HierarchicalActor:
             noise[:, self.manager.noise_size :],
             greedy,
         )
-        own = [chosen.view(len(chosen), -1).float(), (age + 1)[:, None], logprob[:, None], is_new.float()[:, None]]
-        return Decision(acted.actions, acted.logprob, torch.cat([*own, managing, acted.memory], -1))
+        kept = [chosen.view(len(chosen), -1).float(), (age + 1)[:, None], logprob[:, None], is_new.float()[:, None]]
+        return Decision(acted.actions, acted.logprob, torch.cat([*kept, managing, acted.memory], -1))
+
+    def of_mates(self, team: Team) -> Obs:
+        """See `MindsMates`: the obs of a seat's mates, and what each was told last and when; zeros where there is none."""
+        if self.mates is None:
+            return {}
+        places = torch.tensor(self.mates)[team.rows % len(self.mates)]
+        seats = ((team.rows - team.rows % len(self.mates))[:, None] + places.clamp(min=0)).flatten()
+        silent = team.silent[seats][:, None]
+        option, obs = self.option(team.memory[seats].masked_fill(silent, 0.0)), team.obs[seats]
+        told = torch.cat([self.space.shown(option.chosen, obs), (option.age / self.subgoal_steps)[:, None]], -1)
+        seen = torch.cat([obs, told.masked_fill(silent, 0.0)], -1).view(*places.shape, -1)
+        return {MATES: seen.masked_fill((places < 0).unsqueeze(-1), 0.0).flatten(1)}
 
     @property
     def terms(self) -> dict[str, Any]:
         """On which manager and worker go together: all that it was made of besides."""
-        return {"space": self.space, "subgoal_steps": self.subgoal_steps, "watches": self.watches, "tells": self.tells}
+        return {
+            "space": self.space,
+            "subgoal_steps": self.subgoal_steps,
+            "watches": self.watches,
+            "tells": self.tells,
+            "mates": self.mates,
+        }
 
     def manager_of(self, rows: Tensor) -> Policy:
         """What decides for `rows` (int64 [R]) of a batch."""

@@ -7,7 +7,7 @@ Axes: B rows (seats that act now), H numbers of one action's noise, M memory siz
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -57,3 +57,24 @@ class Policy(Protocol):
         greedy       take the most probable action; noise is ignored
         """
         ...
+
+
+class Team(NamedTuple):
+    """What the seats of a group show when some of them decide, by flat seat n*A + a. S seats."""
+
+    obs: Tensor
+    """float32 [S, d]: flat obs"""
+    memory: Tensor
+    """float32 [S, M]"""
+    silent: Tensor
+    """bool [S]: whether its memory means nothing: its next decision is the first of an episode, or another policy plays it"""
+    rows: Tensor
+    """int64 [B]: the seats that decide"""
+
+
+@runtime_checkable
+class MindsMates(Protocol):
+    """A policy that sees more than its seat's own obs: what it is shown of the others is a further leaf of them."""
+
+    def of_mates(self, team: Team) -> Obs:
+        """That leaf, [B, ...], by its name; nothing for a policy that does not mind."""

@@ -14,7 +14,8 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from marl_ppo.agents.policy import Policy
+from marl_ppo.agents.observations import flat_obs, obs_size
+from marl_ppo.agents.policy import MindsMates, Obs, Policy, Team
 from marl_ppo.envs.seeds import fill_action_noise, stream
 from marl_ppo.envs.world import Array, Group, WorldSpec
 from marl_ppo.errors import ConfigError
@@ -132,8 +133,11 @@ class Bot:
             fill_action_noise(noise, self._seed, part.decisions, part.first_seat)
         seen = [self._see(group, group.agents[a], observations, infos) for a in now]
         mask = torch.from_numpy(np.stack([mask for _, mask in seen])) if group.masked else None
+        obs: Obs = {leaf: torch.from_numpy(np.stack([leaves[leaf] for leaves, _ in seen])) for leaf in group.obs}
+        if isinstance(policy, MindsMates):
+            obs = {**obs, **policy.of_mates(self._team(part, now, observations, infos))}
         decision = policy.act(
-            {leaf: torch.from_numpy(np.stack([leaves[leaf] for leaves, _ in seen])) for leaf in group.obs},
+            obs,
             mask,
             torch.tensor([group.agent_index[a] for a in now]),
             torch.from_numpy(part.decisions[0, now] == 0),
@@ -147,6 +151,20 @@ class Bot:
         if isinstance(group.action, spaces.Box):
             actions = actions.clamp(torch.from_numpy(group.action.low), torch.from_numpy(group.action.high))
         return [int(action) if action.ndim == 0 else action.numpy() for action in actions]
+
+    def _team(
+        self, part: _Part, now: list[int], observations: Mapping[str, Any], infos: Mapping[str, Mapping[str, Any]]
+    ) -> Team:
+        """What the agents of a group show; zeros for those of whom nothing was given, as for the dead."""
+        group = part.group
+        everybody = torch.zeros(len(group.agents), obs_size(group))
+        for a, agent in enumerate(group.agents):
+            if agent in observations:
+                leaves, _ = self._see(group, agent, observations, infos)
+                everybody[a] = flat_obs({leaf: torch.from_numpy(leaves[leaf][None]) for leaf in group.obs})[0]
+        silent = torch.from_numpy(part.decisions[0] == 0)
+        silent[[a for a in range(len(group.agents)) if a not in part.places]] = True
+        return Team(everybody, part.memory, silent, torch.tensor(now))
 
     def _see(
         self, group: Group, agent: str, observations: Mapping[str, Any], infos: Mapping[str, Mapping[str, Any]]

@@ -18,7 +18,8 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from marl_ppo.agents.policy import Decision, Obs, Policy
+from marl_ppo.agents.observations import flat_obs
+from marl_ppo.agents.policy import Decision, MindsMates, Obs, Policy, Team
 from marl_ppo.agents.stacked import Member, Stack
 from marl_ppo.envs.seeds import fill_action_noise
 from marl_ppo.envs.world import Array, Group, Outputs, World
@@ -51,6 +52,8 @@ class Decided(NamedTuple):
     part: "Part"
     rows: Tensor | None
     """int64 [B], flat n*A + a of the seats that acted; None means all N*A, in order"""
+    obs: Obs
+    """what they saw; valid until the world is stepped"""
     is_start: Tensor
     """bool [B]"""
     memory_in: Tensor
@@ -63,6 +66,8 @@ class Part:
     """What acts as one in a group."""
 
     policy: Policy | Stack
+    unit: int
+    """number of that policy in the play"""
     greedy: bool
     group: int
     noise: Array
@@ -214,7 +219,7 @@ class Play:
         if (group, unit) not in self._parts:
             policy, greedy = self._units[unit]
             shape = (*self._groups[group].shape, policy.noise_size)
-            self._parts[group, unit] = Part(policy, greedy, group, np.full(shape, 0.5, np.float32))
+            self._parts[group, unit] = Part(policy, unit, greedy, group, np.full(shape, 0.5, np.float32))
         return self._parts[group, unit]
 
     def _decide(self, part: Part, outputs: Outputs, among: Array) -> Decided:
@@ -232,6 +237,8 @@ class Play:
         policy = part.policy
         if isinstance(policy, Stack):
             policy = policy.of(self._member_of[_take(self.seats[g], rows)])
+        if isinstance(policy, MindsMates):
+            obs = {**obs, **policy.of_mates(self._team(part, rows))}
         decision = policy.act(
             obs,
             None if mask is None else _take(mask, rows),
@@ -252,7 +259,16 @@ class Play:
             # A new tensor, since `memory_in` of an earlier step may still be looked at.
             after = _widened(decision.memory, self.memory[g].shape[1])
             self.memory[g] = after if rows is None else self.memory[g].index_copy(0, rows, after)
-        return Decided(part, rows, is_start, memory, decision)
+        return Decided(part, rows, obs, is_start, memory, decision)
+
+    def _team(self, part: Part, rows: Tensor | None) -> Team:
+        """What all seats of a group show, to those of its seats who decide and mind their mates."""
+        g = part.group
+        everybody = flat_obs({leaf: _take(array, None) for leaf, array in self.world.outputs.obs[g].items()})
+        others = torch.from_numpy(self._unit_of[self.seats[g]] != part.unit).flatten()
+        silent = others | _take(self.starting[g], None)
+        deciding = torch.arange(len(everybody)) if rows is None else rows
+        return Team(everybody, self.memory[g][:, : part.policy.memory_size], silent, deciding)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,6 +129,9 @@ class HierarchyConfig:
     mix: Literal["rewards", "advantages"] = "rewards"
     """how the worker minds both its subgoal and the world: it learns from the sum of their rewards until its option is over,
     or from the sum of advantages, of which the world's look beyond the option and are told by the manager's critic"""
+    manages: Literal["agent", "team"] = "agent"
+    """what a manager sees to: an agent, of which it sees the obs, or the team, of which it sees all obs and subgoals, and gives
+    each worker its own"""
     cut: bool = True
     """whether for the worker an option is an episode; if not, it looks beyond, to what the next ones pay"""
     tell: bool = True
@@ -229,6 +232,11 @@ class TrainConfig:
             raise ConfigError(f"novelty must be at least 0, got {self.novelty}")
         if self.policy == "hierarchical" and self.novelty:
             raise ConfigError(f"novelty is paid to a flat policy, got novelty={self.novelty} with policy 'hierarchical'")
+        if self.policy == "hierarchical" and self.hierarchy.manages == "team" and self.critic_input in ("own", "both"):
+            raise ConfigError(
+                f"a team's manager has the critic_input 'joint' or 'state', got {self.critic_input!r}, in which its critic "
+                "would have to value what it is not shown"
+            )
         if self.policy == "hierarchical" and self.hierarchy.mix == "advantages" and self.network.memory != "none":
             raise ConfigError(
                 "hierarchy.mix 'advantages' asks the manager's critic at every step, and one with memory knows only those at "

@@ -16,7 +16,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from marl_ppo.agents.hierarchy import SUBGOAL, HierarchicalActor, Option
+from marl_ppo.agents.hierarchy import MATES, SUBGOAL, HierarchicalActor, Option
 from marl_ppo.agents.observations import flat_obs
 from marl_ppo.agents.subgoals import Learned, one_of
 from marl_ppo.envs.world import ActionSpace, Array, WorldSpec
@@ -31,9 +31,11 @@ from marl_ppo.training.student import Student
 
 
 def manager_store(store: StepStore, spec: WorldSpec) -> StepStore:
-    """The same arrays, but for what may be chosen; `spec` is the world as managers see it."""
+    """The same arrays, but for what may be chosen, and what a team's manager sees of mates; `spec` is the world as managers
+    see it."""
     own = copy.copy(store)
     own.spec = spec
+    own.obs = _with_new_leaves(store, spec)
     own.action_mask = tuple(
         torch.ones(*rewards.shape, group.mask_size, dtype=torch.bool) if group.masked else None
         for group, rewards in zip(spec.groups, store.rewards, strict=True)
@@ -45,17 +47,22 @@ def worker_store(store: StepStore, spec: WorldSpec) -> StepStore:
     """The same arrays, but for subgoals, rewards and ends; `spec` is the world as workers see it."""
     own = copy.copy(store)
     own.spec = spec
-    own.obs = tuple(
+    own.obs = own.joint = _with_new_leaves(store, spec)
+    own.rewards = tuple(torch.zeros_like(rewards) for rewards in store.rewards)
+    own.terminations = tuple(torch.zeros_like(ends) for ends in store.terminations)
+    own.truncations = tuple(torch.zeros_like(ends) for ends in store.truncations)
+    return own
+
+
+def _with_new_leaves(store: StepStore, spec: WorldSpec) -> tuple[dict[str, Tensor], ...]:
+    """The obs of a store, and new arrays for leaves that only `spec` has."""
+    return tuple(
         {
             leaf: leaves[leaf] if leaf in leaves else torch.zeros(*rewards.shape, *space.shape)
             for leaf, space in group.obs.items()
         }
         for group, leaves, rewards in zip(spec.groups, store.obs, store.rewards, strict=True)
     )
-    own.rewards = tuple(torch.zeros_like(rewards) for rewards in store.rewards)
-    own.terminations = tuple(torch.zeros_like(ends) for ends in store.terminations)
-    own.truncations = tuple(torch.zeros_like(ends) for ends in store.truncations)
-    return own
 
 
 class ManagerStudent(Student):
@@ -160,10 +167,14 @@ class Levels:
         mask = self.manager.store.action_mask[self._group]
         if mask is not None:
             mask[1 + step].flatten(0, 1)[rows + first] = self.actor.space.legal(obs[fresh])
+        if MATES in decided.obs:
+            seen = self.manager.store.obs[self._group][MATES][1 + step].flatten(0, 1)
+            seen[rows + first] = decided.obs[MATES][fresh]
         self.manager.record(
             Decided(
                 decided.part,
                 None if len(rows) == last - first else rows,
+                decided.obs,
                 decided.is_start[fresh],
                 managing[fresh],
                 decided.decision._replace(actions=option.chosen[fresh], logprob=option.logprob[fresh]),

@@ -13,7 +13,7 @@ import torch
 from marl_ppo import plugins
 from marl_ppo.agents.actor_critic import ActorCritic, Critic, CriticKind
 from marl_ppo.agents.held_out import HeldOut
-from marl_ppo.agents.hierarchy import HierarchicalActor, manager_group, worker_group
+from marl_ppo.agents.hierarchy import HierarchicalActor, manager_group, mates_of, worker_group
 from marl_ppo.agents.policy import Policy
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
 from marl_ppo.agents.subgoals import SubgoalSpace
@@ -33,9 +33,9 @@ class Part(NamedTuple):
     """What one learning policy is, before it has weights."""
 
     spec: WorldSpec
-    """the world as the policy's level sees it"""
+    """the world as the critic's shared input has it"""
     group: Group
-    """of that spec"""
+    """as the policy's level sees it"""
     critic_input: CriticKind
     ppo: PPOConfig
     level: str = ""
@@ -68,7 +68,7 @@ def parts(spec: WorldSpec, config: TrainConfig) -> dict[str, Part]:
         g = spec.groups.index(group_of(spec, name))
         if config.hierarchy.managed_by == "learned":
             ppo = config.hierarchy.manager
-            found[f"{name}.{MANAGER}"] = Part(managers, managers.groups[g], config.critic_input, ppo, MANAGER)
+            found[f"{name}.{MANAGER}"] = Part(spec, managers.groups[g], config.critic_input, ppo, MANAGER)
         if config.hierarchy.subgoals != ACTION:
             found[f"{name}.{WORKER}"] = Part(workers, workers.groups[g], of_worker, config.ppo, WORKER)
     return found
@@ -83,7 +83,8 @@ def level_specs(spec: WorldSpec, config: TrainConfig) -> tuple[WorldSpec, WorldS
         groups = (g if space is None else change(g, space) for g, space in zip(spec.groups, spaces, strict=True))
         return replace(spec, groups=tuple(groups))
 
-    return seen(manager_group), seen(worker_group)
+    of_team = config.hierarchy.manages == "team"
+    return seen(lambda group, space: manager_group(group, space, of_team=of_team)), seen(worker_group)
 
 
 def subgoal_space(group: Group, config: TrainConfig) -> SubgoalSpace:
@@ -126,8 +127,15 @@ def _hierarchy(spec: WorldSpec, config: TrainConfig, actors: Mapping[str, Policy
     else:
         manager = actors[f"{name}.{MANAGER}"]
     worker = Repeating() if settings.subgoals == ACTION else actors[f"{name}.{WORKER}"]
-    watches = settings.managed_by == "oracle"
-    return HierarchicalActor(manager, worker, space, settings.subgoal_steps, watches=watches, tells=settings.tell)
+    return HierarchicalActor(
+        manager,
+        worker,
+        space,
+        settings.subgoal_steps,
+        watches=settings.managed_by == "oracle",
+        tells=settings.tell,
+        mates=mates_of(group) if settings.manages == "team" else None,
+    )
 
 
 def critics(spec: WorldSpec, config: TrainConfig, policies: Mapping[str, ActorCritic]) -> dict[str, Critic]:

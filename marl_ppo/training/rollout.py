@@ -38,6 +38,8 @@ class StepStore:
         self.num_steps = num_steps
         self.spec = spec
         self.obs = tuple({leaf: stored(array) for leaf, array in leaves.items()} for leaves in whole.obs)
+        self.joint = self.obs
+        """what `shared` lays side by side"""
         self.action_mask = tuple(None if mask is None else stored(mask) for mask in whole.action_mask)
         self.rewards = tuple(map(stored, whole.rewards))
         self.alive = tuple(map(stored, whole.alive))
@@ -54,8 +56,8 @@ class StepStore:
         if kind == "state":
             return self.state[row][..., copies, :] if isinstance(row, slice) else self.state[row, copies]
         if isinstance(row, slice):
-            return joint_obs(tuple({leaf: array[row] for leaf, array in leaves.items()} for leaves in self.obs), axes=2)
-        return joint_obs(tuple({leaf: array[row, copies] for leaf, array in leaves.items()} for leaves in self.obs))
+            return joint_obs(tuple({leaf: array[row] for leaf, array in leaves.items()} for leaves in self.joint), axes=2)
+        return joint_obs(tuple({leaf: array[row, copies] for leaf, array in leaves.items()} for leaves in self.joint))
 
     def seats_obs(self, group: int, rows: Tensor | slice = slice(None)) -> Tensor:
         """Seats' obs by flat index, all or those of `rows` (int64 [B]): [R * S, d] or [B, d]."""

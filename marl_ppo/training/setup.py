@@ -168,7 +168,7 @@ def _enrol(
         learners[name] = learner = _learner(policy, part, config, fused, executor)
         actor, critic = _at_play(policy, config, fused)
         kind = {MANAGER: ManagerStudent, WORKER: WorkerStudent}.get(level, CuriousStudent if config.novelty else Student)
-        g = part.spec.groups.index(part.group)
+        g = [group.name for group in spec.groups].index(part.group.name)
         students[name] = student = kind(policy, stores[level], g, learner.value_norm, actor=actor, critic=critic)
         if isinstance(student, CuriousStudent):
             seed = int(stream(config.seed, "novelty", len(students))) >> 1

@@ -1,5 +1,6 @@
 """Managers and workers as one policy: when a subgoal is chosen, what the worker is told, and that nothing else is kept."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,8 +8,8 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from marl_ppo.agents.hierarchy import SUBGOAL, HierarchicalActor, manager_group, worker_group
-from marl_ppo.agents.policy import Decision
+from marl_ppo.agents.hierarchy import MATES, SUBGOAL, HierarchicalActor, manager_group, mates_of, worker_group
+from marl_ppo.agents.policy import Decision, Team
 from marl_ppo.agents.subgoals import PROGRESS, Places, Things
 from marl_ppo.envs.world import Group, Thing, Whereabouts
 from marl_ppo.errors import ConfigError
@@ -65,8 +66,6 @@ def test_a_thing_is_reached_at_its_place_or_where_it_was_taken() -> None:
 
 
 def test_subgoals_need_a_world_that_tells_places() -> None:
-    from dataclasses import replace
-
     with pytest.raises(ConfigError, match="declares no whereabouts"):
         Places(replace(GROUP, whereabouts=None))
     with pytest.raises(ConfigError, match="leaf 'subgoal' already"):
@@ -79,10 +78,11 @@ class Notes:
     noise_size, memory_size = 1, 1
 
     def __init__(self, *plays: int) -> None:
-        self.plays, self.shown, self.rows = list(plays), [], []
+        self.plays, self.shown, self.rows, self.leaves = list(plays), [], [], []
 
     def act(self, obs: Any, mask: Any, index: Any, is_start: Any, memory: Tensor, noise: Tensor, greedy: bool) -> Decision:
         self.shown.append(obs.get(SUBGOAL))
+        self.leaves.append(set(obs))
         self.rows.append(len(memory))
         action = self.plays.pop(0) if self.plays else 0
         actions = torch.full((len(memory),), action)
@@ -152,3 +152,40 @@ def test_levels_see_the_group_as_it_is_but_for_what_is_theirs() -> None:
     assert (managers.obs, managers.action, managers.masked) == (GROUP.obs, spaces.Discrete(2), True)
     assert (workers.action, list(workers.obs)) == (GROUP.action, ["first", "vector", SUBGOAL])
     assert workers.obs[SUBGOAL].shape == (things.size + 1,)
+
+
+def test_a_team_s_manager_is_shown_what_mates_see_and_were_told() -> None:
+    """Of five agents a, c and e are a team; b and d are another, and so have one mate and a gap."""
+    group = replace(GROUP, agents=("a", "b", "c", "d", "e"), team=(0, 1, 0, 1, 0))
+    assert mates_of(group) == ((2, 4), (3, -1), (0, 4), (1, -1), (0, 2))
+    things = Things(group)
+    pair = HierarchicalActor(Notes(), Notes(), things, 4, mates=mates_of(group))
+    obs = torch.cat([seen(0.1 * number, 0.0, rock=(0.1 * number, 0.2)) for number in range(10)])
+    # Everybody is after the rock, chosen two decisions ago, but for those who start and those whom another policy plays.
+    memory = torch.tensor([1.0, 2.0, 0.0, 0.0, 7.0, 7.0]).repeat(10, 1)
+    silent = torch.zeros(10, dtype=torch.bool)
+    silent[9] = True
+
+    shown = pair.of_mates(Team(obs, memory, silent, torch.tensor([1, 5])))[MATES]
+
+    told = things.size + 1
+    first, second = shown.view(2, 2, 10 + told).unbind(0)
+    assert torch.equal(first[0, :10], obs[3])
+    torch.testing.assert_close(first[0, 10:], torch.tensor([0.0, 1.0, 0.3, 0.2, 0.5]))
+    assert not first[1].any()
+    assert torch.equal(second[:, :10], obs[[7, 9]])
+    assert second[0, 10:].any()
+    assert not second[1, 10:].any()
+    assert manager_group(group, things, of_team=True).obs[MATES].shape == (shown.shape[1],)
+
+
+def test_the_worker_and_the_space_see_nothing_of_mates() -> None:
+    manager, worker = Notes(), Notes()
+    group = replace(GROUP, agents=("a", "b"), team=(0, 0))
+    pair = HierarchicalActor(manager, worker, Things(group), 4, mates=mates_of(group))
+    obs = {**leaves(seen(0, 0).repeat(2, 1)), MATES: torch.ones(2, 3)}
+
+    pair.act(obs, None, torch.zeros(2).long(), torch.ones(2).bool(), torch.zeros(2, pair.memory_size), torch.zeros(2, 2), False)
+
+    assert manager.leaves == [{"first", "vector", MATES}]
+    assert worker.leaves == [{"first", "vector", SUBGOAL}]

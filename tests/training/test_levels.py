@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from marl_ppo.agents.hierarchy import MATES
 from marl_ppo.errors import ConfigError
 from marl_ppo.ppo.advantages import generalized_advantage
 from marl_ppo.training.batch import make_batch
@@ -223,6 +224,37 @@ def test_a_control_leaves_out_what_it_says(small: Any, control: dict[str, Any], 
     told = control.get("tell", True)
     assert ("worker" in learns) == ("agents.worker/subgoal_sensitivity" in metrics)
     assert told or metrics["agents.worker/subgoal_sensitivity"] == 0
+
+
+def test_a_team_s_manager_sees_its_mates_and_resumes(small: Any) -> None:
+    settings = replace(hierarchy(small).hierarchy, subgoals="thing", manages="team")
+    config = replace(hierarchy(small, "plates", num_steps=20), hierarchy=settings)
+    with Trainer(config) as trainer:
+        trainer.train_once()
+        saved = trainer.checkpoint()
+        trainer.train_once()
+        whole = weights(trainer)
+        manager = trainer.setup.students["agents.manager"]
+        seen = manager.store.obs[0][MATES][1:-1].flatten(0, 2)[manager.experience.decided.flatten()]
+    with Trainer(config) as resumed:
+        resumed.restore(saved)
+        resumed.train_once()
+        again = weights(resumed)
+
+    # The mate's obs begin with its place, and it is told what it pursues.
+    things, own = 7, 76
+    assert seen.shape[1] == own + things + 2 + 1
+    assert (seen[:, :own].abs().sum(1) > 0).all()
+    assert set(seen[:, own : own + things].sum(1).tolist()) == {1.0}
+    assert all(torch.equal(again[name], whole[name]) for name in whole)
+
+
+def test_a_team_s_manager_needs_a_team_and_a_critic_that_sees_it(small: Any) -> None:
+    settings = replace(hierarchy(small).hierarchy, subgoals="thing", manages="team")
+    with pytest.raises(ConfigError, match="critic_input 'joint' or 'state', got 'own'"):
+        replace(hierarchy(small, "plates"), hierarchy=settings, critic_input="own")
+    with pytest.raises(ConfigError, match="each agent of group 'agents' is alone"):
+        Trainer(replace(hierarchy(small, "key_doors"), hierarchy=settings))
 
 
 def test_a_worker_that_looks_beyond_its_option_ends_only_with_its_episode(small: Any) -> None:

@@ -3,6 +3,7 @@
 import importlib
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import mpe2.simple_tag_v3
@@ -15,6 +16,7 @@ from marl_ppo.envs.seeds import stream
 from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.play.play import Play
 from marl_ppo.play.seating import seat_players
+from marl_ppo.training.config import HierarchyConfig
 from marl_ppo.training.run import train
 
 STEPS = 1000
@@ -104,6 +106,14 @@ def test_a_loaded_bot_plays_a_thousand_steps_as_inside_the_platform(trained: Any
         for agent, action in step.items():
             np.testing.assert_array_equal(action, same[agent])
     assert len({str(step) for step in mine}) > 1
+
+
+def test_a_team_s_manager_plays_outside_as_inside(small: Any, tmp_path: Path) -> None:
+    """It is shown its mates in either loop."""
+    levels = HierarchyConfig(subgoals="thing", manages="team", subgoal_steps=3)
+    name = str(train(small("plates", policy="hierarchical", hierarchy=levels), tmp_path / "run").folder)
+
+    assert outside(name, "plates", {}, greedy=False, seed=7) == inside(name, "plates", {}, greedy=False, seed=7)
 
 
 def test_sampled_actions_follow_from_the_episodes_seed(trained: Any) -> None:

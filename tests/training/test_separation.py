@@ -131,6 +131,14 @@ LEARNERS: dict[str, tuple[Settings, int]] = {
     "hierarchy": ({"world": "spread", "policy": "hierarchical"}, 1),
     "hierarchy, plain": ({"world": "spread", "policy": "hierarchical", "fused": False}, 1),
     "hierarchy, memory": ({"world": "key_doors", "policy": "hierarchical", "network": {"memory": "gru"}}, 1),
+    "hierarchy, a team's manager": (
+        {"world": "plates", "policy": "hierarchical", "hierarchy": HierarchyConfig(subgoals="thing", manages="team")},
+        1,
+    ),
+    "hierarchy, looking beyond options": (
+        {"world": "spread", "policy": "hierarchical", "hierarchy": HierarchyConfig(cut=False)},
+        1,
+    ),
     "hierarchy in two threads": ({"world": "spread", "policy": "hierarchical", "threads": 2}, 1),
     "hierarchy, masked subgoals": (
         {"world": "key_doors", "policy": "hierarchical", "hierarchy": HierarchyConfig(subgoals="thing")},
