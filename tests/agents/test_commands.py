@@ -135,7 +135,7 @@ def test_taking_a_thing_is_reaching_it_and_nothing_else() -> None:
     beside, on_it, far = seen((3, 4), key=(4, 4)), seen((4, 4), key=None), seen((0, 4), key=(4, 4))
 
     assert float(COMMANDS.reward(said("reach key"), beside, on_it)) == 1.0
-    assert float(COMMANDS.reward(said("right key"), beside, on_it)) == 0.0
+    assert float(COMMANDS.reward(said("above key"), beside, on_it)) == 0.0
     # Somebody else took it.
     assert float(COMMANDS.reward(said("reach key"), far, seen((1, 4), key=None))) == 0.0
     assert float(COMMANDS.reward(said("reach key"), on_it, on_it)) == 0.0

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from marl_ppo import plugins
+from marl_ppo.agents.held_out import HeldOut
 from marl_ppo.agents.networks import NetworkConfig
 from marl_ppo.envs.registry import make_world
 from marl_ppo.errors import ConfigError
@@ -27,6 +28,7 @@ def test_every_kind_of_subgoals_keeps_the_protocol(subgoals: str, world_id: str,
         pytest.skip("skills go together, and four_rooms has one thing alone")
     config = TrainConfig(world=world_id, hierarchy=HierarchyConfig(subgoals=subgoals, held_out=held_out))
     space = subgoal_space(group, config)
+    assert isinstance(space, HeldOut) == bool(held_out)
     random = np.random.default_rng(0)
     outputs = world.reset(random.integers(2**60, size=COPIES, dtype=np.uint64))
     before = torch.from_numpy(outputs.obs[0]["vector"].copy()).flatten(0, 1)
