@@ -7,9 +7,11 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from marl_ppo.agents.actor_critic import CriticKind
 from marl_ppo.cli.arguments import parse_flags, require_file, split_words
 from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.leagues.folders import find_league, find_recipe, new_league_folder
+from marl_ppo.training.config import PolicyKind
 
 _USAGE = """usage: marl-ppo league run RECIPE [--name NAME] [--minutes M] [--seed S] [key=value ...]
        marl-ppo league run --resume LEAGUE [--minutes M]
@@ -37,6 +39,10 @@ class RunFlags:
     """go on with this league"""
     matchmaker: str | None = None
     """of all learners, instead of those that the recipe names"""
+    policy: PolicyKind | None = None
+    """of all learners: flat, or hierarchical"""
+    critic: CriticKind | None = None
+    """what the critics of all learners see, such as own, or joint"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +122,13 @@ def _run(arguments: list[str]) -> None:
     from marl_ppo.cli.league_run import begin, go_on
 
     if flags.resume is not None:
-        if settings or flags.seed is not None or flags.matchmaker or flags.name:
+        if settings or flags.seed is not None or flags.matchmaker or flags.name or flags.policy or flags.critic:
             raise ConfigError("a league that goes on keeps its recipe: only --minutes may be given beside --resume")
         go_on(find_league(str(flags.resume)), minutes=flags.minutes)
         return
-    recipe = find_recipe(words[0], settings=settings, seed=flags.seed, matchmaker=flags.matchmaker)
+    told = {"policy": flags.policy, "critic_input": flags.critic}
+    train = {name: value for name, value in told.items() if value is not None}
+    recipe = find_recipe(words[0], settings=settings, seed=flags.seed, matchmaker=flags.matchmaker, train=train)
     begin(recipe, new_league_folder(words[0], flags.name), minutes=flags.minutes)
 
 

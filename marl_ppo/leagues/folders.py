@@ -19,15 +19,27 @@ def known_recipes() -> list[str]:
 
 
 def find_recipe(
-    name: str, *, settings: Mapping[str, Any] | None = None, seed: int | None = None, matchmaker: str | None = None
+    name: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    matchmaker: str | None = None,
+    train: Mapping[str, Any] | None = None,
 ) -> Recipe:
-    """A recipe by its path or name, with `settings` over it. Raises UnknownNameError with the nearest name."""
+    """A recipe by its path or name, with `settings` over it. A `matchmaker` and settings to `train` with are for all of its
+    learners. Raises UnknownNameError with the nearest name."""
     candidates = [Path(name), *(place / f"{name}.toml" for place in places("leagues"))]
     file = next((file for file in candidates if file.is_file()), None)
     if file is None:
         known = known_recipes()
         raise UnknownNameError.near("recipe", name, known, otherwise=f"There are {', '.join(known)}, or name a file.")
     told = laid_over(read_toml(file), {**(settings or {}), **({} if seed is None else {"seed": seed})})
+    if train:
+        told["train"] = laid_over(told.get("train", {}), train)
+        told["learners"] = [
+            {**one, "train": {key: value for key, value in one.get("train", {}).items() if key not in train}}
+            for one in told.get("learners", [])
+        ]
     if matchmaker is not None:
         told["learners"] = [{**_without_settings(one), "matchmaker": matchmaker} for one in told.get("learners", [])]
     return recipe_from(told, source=str(file))

@@ -143,6 +143,24 @@ class DeltaUniform(SelfPlay):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Latest(SelfPlay):
+    """The player that was kept last, and the learner itself: self-play that forgets who came before."""
+
+    self_play: float = 0.7
+    """share of games against itself"""
+
+    def __post_init__(self) -> None:
+        _require_shares(self_play=self.self_play)
+
+    def distribution(self, view: View) -> Distribution:
+        places = view.frozen()
+        if not places:
+            return _itself(view)
+        past = view.weighted(places, sampling.latest(len(places)))
+        return _mixed((self.self_play, _itself(view)), (1 - self.self_play, past))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prioritised(SelfPlay):
     """PFSP over everybody who was kept, and the learner itself."""
 
@@ -311,6 +329,7 @@ BUILT_IN: Mapping[str, type[Any]] = {
     "self_play": SelfPlay,
     "fictitious_play": FictitiousPlay,
     "delta_uniform": DeltaUniform,
+    "latest": Latest,
     "pfsp": Prioritised,
     "main": Main,
     "main_exploiter": MainExploiter,

@@ -53,6 +53,10 @@ def test_delta_uniform_meets_the_newest_part() -> None:
     assert distribution("delta_uniform", view(), delta=0.5) == pytest.approx(expected)
 
 
+def test_latest_forgets_who_came_before() -> None:
+    assert distribution("latest", view(), self_play=0.6) == pytest.approx({SELF: 0.6, "main-4": 0.4})
+
+
 def test_prioritised_play_meets_those_who_beat_it() -> None:
     """x = (.1, .3, .5, .7, .9), squared: (.490909, .296970, .151515, .054545, .006061)."""
     found = distribution("pfsp", view(win_rates=[0.1, 0.3, 0.5, 0.7, 0.9]), self_play=0.0)
