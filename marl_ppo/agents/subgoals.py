@@ -17,7 +17,8 @@ from gymnasium import spaces
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from marl_ppo.envs.world import ActionSpace, Group, Thing, Whereabouts
+from marl_ppo.agents.place_reader import PlaceReader
+from marl_ppo.envs.world import ActionSpace, Group
 from marl_ppo.errors import ConfigError
 from marl_ppo.ppo.intrinsic import progress
 
@@ -63,6 +64,20 @@ class Located(Protocol):
         """The one to pursue next of a way, which is W places in the units of `Whereabouts`."""
 
 
+@runtime_checkable
+class Learned(Protocol):
+    """Subgoals that pay by what was learned of them, from rollout to rollout. Those who play need none of that."""
+
+    def learn(self, chosen: Tensor, after: Float[Tensor, "B d"]) -> None:
+        """These were pursued in a rollout, by steps that led to these obs."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that was learned."""
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a `state()`."""
+
+
 @dataclass
 class Places:
     """A cell of the world (absolute subgoals): paid for coming nearer, and for being there."""
@@ -72,7 +87,7 @@ class Places:
     size = 4
 
     def __post_init__(self) -> None:
-        self._read = _Reader.of(self.group, "place")
+        self._read = PlaceReader.of(self.group, "place")
         columns, lines = self._read.whereabouts.cells
         self.action: ActionSpace = spaces.Discrete(columns * lines)
 
@@ -103,10 +118,7 @@ class Places:
 
     def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
         """The last place."""
-        columns, lines = self._read.whereabouts.cells
-        x, y = way[:, -1].unbind(-1)
-        column, line = ((x + 1) / 2 * columns).long(), ((y + 1) / 2 * lines).long()
-        return line.clamp(0, lines - 1) * columns + column.clamp(0, columns - 1)
+        return self._read.cell_of(way[:, -1])
 
 
 @dataclass
@@ -120,9 +132,7 @@ class Things:
     masked = True
 
     def __post_init__(self) -> None:
-        self._read = _Reader.of(self.group, "thing")
-        if not self._read.things:
-            raise ConfigError(f"subgoals 'thing' need things that obs tell of, which group {self.group.name!r} has none of")
+        self._read = PlaceReader.of(self.group, "thing", of_things=True)
         self.action: ActionSpace = spaces.Discrete(len(self._read.things))
         self.size = len(self._read.things) + 2
 
@@ -133,18 +143,18 @@ class Things:
 
     def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B size"]:
         """Which it is, and the way there."""
-        way, _ = self._way(chosen, obs)
+        way, _ = self._read.way(chosen, obs)
         return torch.cat([torch.nn.functional.one_hot(chosen, len(self._read.things)).to(obs), way], -1)
 
     def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
         """At it, or it is not there any more."""
-        way, known = self._way(chosen, obs)
+        way, known = self._read.way(chosen, obs)
         return ~known | self._read.is_near(way)
 
     def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
         """See `SubgoalSpace`."""
         scale = self._read.cells
-        (way, known), (left, still_known) = self._way(chosen, before), self._way(chosen, after)
+        (way, known), (left, still_known) = self._read.way(chosen, before), self._read.way(chosen, after)
         nearer = torch.linalg.vector_norm(scale * way, dim=-1) - torch.linalg.vector_norm(scale * left, dim=-1)
         # Half a cell's width of a cell is 1 here: a neighbouring cell is 2 away.
         taken = ~still_known & (torch.linalg.vector_norm(scale * way, dim=-1) < 1.5)
@@ -153,82 +163,22 @@ class Things:
 
     def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
         """Where it is."""
-        way, known = self._way(chosen, obs)
+        way, known = self._read.way(chosen, obs)
         return torch.where(known.unsqueeze(-1), self._read.own(obs) + way, torch.nan)
 
     def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
-        """The first that lies on it; where none does, the nearest to its last place."""
-        ways, known = self._read.ways(obs)
-        apart = self._read.cells * (self._read.own(obs)[:, None, None] + ways[:, None] - way[:, :, None])
-        lies_there = (apart.abs() < 0.5).all(-1) & known[:, None]
-        met, first = lies_there.any(-1).max(-1)
-        far = torch.linalg.vector_norm(apart[:, -1], dim=-1).masked_fill(~known & known.any(-1, keepdim=True), torch.inf)
-        return torch.where(met, lies_there[torch.arange(len(obs)), first].int().argmax(-1), far.argmin(-1))
-
-    def _way(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B 2"], Bool[Tensor, " B"]]:
-        ways, known = self._read.ways(obs)
-        rows = torch.arange(len(obs))
-        return ways[rows, chosen], known[rows, chosen]
+        """See `PlaceReader.thing_on`."""
+        return self._read.thing_on(way, obs)
 
 
-class _Reader:
-    """Reads places from flat obs."""
-
-    def __init__(self, whereabouts: Whereabouts, offset: int) -> None:
-        self.whereabouts = whereabouts
-        self.things: Mapping[str, Thing] = whereabouts.things
-        self._own = offset + whereabouts.own
-        self.cells = torch.tensor(whereabouts.cells, dtype=torch.float32) / 2
-        """what makes a cell's width 1"""
-        places = [offset + thing.place for thing in self.things.values()]
-        self._ways = torch.tensor([[place, place + 1] for place in places], dtype=torch.int64).view(-1, 2)
-        known = [thing.known for thing in self.things.values()]
-        self._always = torch.tensor([index is None for index in known], dtype=torch.bool)
-        self._known = torch.tensor([0 if index is None else offset + index for index in known], dtype=torch.int64)
-
-    @classmethod
-    def of(cls, group: Group, kind: str) -> "_Reader":
-        """Raises ConfigError where obs tell no places."""
-        if group.whereabouts is None:
-            raise ConfigError(
-                f"subgoals {kind!r} need obs that tell places, and those of group {group.name!r} do not: its world declares no "
-                "whereabouts; use subgoals of a plugin, or --policy flat"
-            )
-        offset = 0
-        for leaf, space in group.obs.items():
-            if leaf == "vector":
-                break
-            offset += math.prod(space.shape)
-        return cls(group.whereabouts, offset)
-
-    def own(self, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
-        """Where the agent is."""
-        return obs[:, self._own : self._own + 2].float()
-
-    def ways(self, obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B T 2"], Bool[Tensor, "B T"]]:
-        """From the agent to every thing, and whether it is known to be there."""
-        return obs[:, self._ways].float(), self._always | (obs[:, self._known] > 0.5)
-
-    def is_near(self, way: Float[Tensor, "*B 2"]) -> Bool[Tensor, "*B"]:
-        """Whether a way is shorter than half a cell along both axes."""
-        return ((self.cells * way).abs() < 0.5).all(-1)
-
-
-class Actions:
-    """An action of the world, which is done until the option is over: action repeat, or frame skip (Mnih et al. 2015).
-
-    What pursues it has nothing to learn: see `Repeating`.
-    """
+class Endless:
+    """What all subgoals share that are pursued until time is up: one of some, that lies nowhere."""
 
     masked = False
 
-    def __init__(self, group: Group) -> None:
-        if group.masked or not isinstance(group.action, spaces.Discrete):
-            raise ConfigError(
-                f"subgoals 'action' are of discrete actions that are always legal, not {group.action} of {group.name!r}"
-            )
-        self.action: ActionSpace = group.action
-        self.size = int(group.action.n)
+    def __init__(self, action: spaces.Discrete) -> None:
+        self.action: ActionSpace = action
+        self.size = int(action.n)
 
     def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
         """All of them."""
@@ -239,16 +189,30 @@ class Actions:
         return torch.nn.functional.one_hot(chosen, self.size).to(obs)
 
     def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
-        """Never: it is done until its time is up."""
+        """Never."""
         return torch.zeros(len(obs), dtype=torch.bool)
-
-    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
-        """Nothing: nobody needs to be paid."""
-        return torch.zeros(len(before))
 
     def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
         """Nowhere."""
         return torch.full((len(obs), 2), torch.nan)
+
+
+class Actions(Endless):
+    """An action of the world, which is done until the option is over: action repeat, or frame skip (Mnih et al. 2015).
+
+    What pursues it has nothing to learn: see `Repeating`.
+    """
+
+    def __init__(self, group: Group) -> None:
+        if group.masked or not isinstance(group.action, spaces.Discrete):
+            raise ConfigError(
+                f"subgoals 'action' are of discrete actions that are always legal, not {group.action} of {group.name!r}"
+            )
+        super().__init__(group.action)
+
+    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+        """Nothing: nobody needs to be paid."""
+        return torch.zeros(len(before))
 
 
 def one_of(chosen: Float[Tensor, "B C"], action: ActionSpace) -> Int64[Tensor, "B"] | Int64[Tensor, "B C"]:

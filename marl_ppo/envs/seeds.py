@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike
 
-Purpose = Literal["train", "eval", "match", "exploit", "weights", "shuffle", "bootstrap", "lineup", "novelty"]
+Purpose = Literal["train", "eval", "match", "exploit", "weights", "shuffle", "bootstrap", "lineup", "novelty", "held_out"]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

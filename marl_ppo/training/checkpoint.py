@@ -1,7 +1,7 @@
 """Checkpoints: a folder of safetensors and one JSON, written under a temporary name, fsynced, renamed. Nothing is pickled.
 
 checkpoints/000120/
-    policies/NAME/{weights,optimizer,normalizer}.safetensors
+    policies/NAME/{weights,optimizer,normalizer}.safetensors, and what else the policy's student learns
     play.safetensors     worlds, memories, open decisions, episode counters
     meta.json            format version, counters, and the sha256 of every file
 

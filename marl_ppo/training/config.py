@@ -118,8 +118,10 @@ class HierarchyConfig:
     """A manager that sets subgoals for a worker, under policy 'hierarchical'. The worker learns as `ppo` says."""
 
     subgoals: str = "place"
-    """what the manager chooses from: place, thing, action (repeated, with nothing for a worker to learn), or the name of a
-    plugin's subgoals"""
+    """what the manager chooses from: place, thing, command, skill, action (repeated, with nothing for a worker to learn), or
+    the name of a plugin's subgoals"""
+    held_out: float = 0.0
+    """share of these, drawn by the seed, that are never set, so that one can try later what the worker makes of them"""
     managed_by: Literal["learned", "random", "oracle"] = "learned"
     """who manages: a policy that learns, or, to see what learning to manage is worth, chance, or the world's script"""
     subgoal_steps: int = 10
@@ -152,8 +154,9 @@ class HierarchyConfig:
             raise ConfigError(
                 f"managed_by={self.managed_by!r} leaves no manager to learn, which mix='advantages' and subgoals='action' need"
             )
-        if not 0 <= self.warm_up < 1:
-            raise ConfigError(f"warm_up must be within [0, 1), got {self.warm_up}")
+        for name in ("held_out", "warm_up"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be within [0, 1), got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from marl_ppo.agents.hierarchy import MATES, SUBGOAL, HierarchicalActor, Option
 from marl_ppo.agents.observations import flat_obs
-from marl_ppo.agents.subgoals import one_of
+from marl_ppo.agents.subgoals import Learned, one_of
 from marl_ppo.envs.world import ActionSpace, Array, WorldSpec
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.ppo.advantages import generalized_advantage
@@ -117,6 +117,8 @@ class Levels:
         self._mixes = config.mix == "advantages"
         if self._mixes and worker is not None:
             worker.others, worker.weights = self._advantages, (config.intrinsic, config.extrinsic)
+        if isinstance(actor.space, Learned) and worker is not None:
+            worker.besides = {"subgoals": actor.space}
         self._store, self._group, self._config = store, group, config
         steps, (copies, self._agents) = store.num_steps, store.rewards[group].shape[1:]
         seats, space = copies * self._agents, actor.space.action
@@ -222,6 +224,10 @@ class Levels:
         if self.worker is not None:
             self._acting = torch.from_numpy(self.worker.about_to_act(plays)).flatten()
             self._show(-1, slice(None), self.actor.shown(self._options.chosen, self._options.age, obs))
+        if isinstance(self.actor.space, Learned):
+            told = self._decided & self._store.alive[self._group][2:].flatten(1)
+            after = self._store.seats_obs(self._group)[2 * self._decided.shape[1] :]
+            self.actor.space.learn(self._chosen[told], after[told.flatten()])
 
     @torch.no_grad()
     def metrics(self) -> dict[str, Tensor | float]:

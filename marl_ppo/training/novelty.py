@@ -88,6 +88,7 @@ class CuriousStudent(Student):
     def be_curious(self, name: str, novelty: Novelty, weight: float) -> None:
         """Be paid `weight` times the bonus, and tell of it under `name`. From now on the rewards in the store are its own."""
         self.name, self.novelty, self.weight = name, novelty, weight
+        self.besides = {"novelty": novelty}
         self._world = self.store
         self.store = copy.copy(self.store)
         self.store.rewards = tuple(map(torch.clone, self._world.rewards))

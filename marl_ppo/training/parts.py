@@ -17,6 +17,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
     plugins.SUBGOALS: {
         "place": "marl_ppo.agents.subgoals:Places",
         "thing": "marl_ppo.agents.subgoals:Things",
+        "command": "marl_ppo.agents.commands:Commands",
+        "skill": "marl_ppo.agents.skills:Skills",
         "action": "marl_ppo.agents.subgoals:Actions",
     },
 }

@@ -284,7 +284,8 @@ def _joined(name: str, spec: WorldSpec, *, greedy: bool) -> Player:
     for agent, manager in managing.policies.items():
         worker = working.policies.get(agent)
         if isinstance(manager, HierarchicalActor) and isinstance(worker, HierarchicalActor):
-            joined = HierarchicalActor(manager.manager, worker.worker, **{**worker.terms, "watches": manager.watches})
+            # What may be set, and by what, is the manager's matter; whether it is listened to is the worker's.
+            joined = HierarchicalActor(manager.manager, worker.worker, **{**manager.terms, "tells": worker.tells})
             policies[agent] = whole.setdefault((id(manager), id(worker)), joined)
     digest = hashlib.sha256(f"{managing.hash} {working.hash}".encode()).hexdigest()
     return Player(name=name, policies=policies, greedy=greedy, critics=managing.critics, hash=digest)

@@ -12,6 +12,7 @@ import torch
 
 from marl_ppo import plugins
 from marl_ppo.agents.actor_critic import ActorCritic, Critic, CriticKind
+from marl_ppo.agents.held_out import HeldOut
 from marl_ppo.agents.hierarchy import HierarchicalActor, manager_group, mates_of, worker_group
 from marl_ppo.agents.policy import Policy
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
@@ -89,7 +90,8 @@ def level_specs(spec: WorldSpec, config: TrainConfig) -> tuple[WorldSpec, WorldS
 def subgoal_space(group: Group, config: TrainConfig) -> SubgoalSpace:
     """What managers of a group choose from."""
     space: SubgoalSpace = find_part(plugins.SUBGOALS, config.hierarchy.subgoals)(group)
-    return space
+    share = config.hierarchy.held_out
+    return HeldOut.drawn(space, share, config.seed) if share else space
 
 
 def make_policies(spec: WorldSpec, config: TrainConfig) -> dict[str, ActorCritic]:

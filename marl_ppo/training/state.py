@@ -14,7 +14,6 @@ from marl_ppo.envs.registry import world_plugin
 from marl_ppo.envs.world import Array
 from marl_ppo.errors import FileFormatError
 from marl_ppo.training.checkpoint import Checkpoint, into_arrays, to_tensors
-from marl_ppo.training.novelty import CuriousStudent
 from marl_ppo.training.setup import Setup
 from marl_ppo.training.student import Student
 
@@ -49,8 +48,8 @@ def capture_learners(setup: Setup) -> dict[str, Mapping[str, Tensor]]:
         files[f"{folder}/weights.safetensors"] = {k: v.clone() for k, v in learner.policy.state_dict().items()}
         files[f"{folder}/optimizer.safetensors"] = {k: v.clone() for k, v in learner.optimizer_state().items()}
         files[f"{folder}/normalizer.safetensors"] = {k: v.clone() for k, v in learner.value_norm.state().items()}
-        if isinstance(student := setup.students[name], CuriousStudent):
-            files[f"{folder}/novelty.safetensors"] = {k: v.clone() for k, v in student.novelty.state().items()}
+        for what, learned in setup.students[name].besides.items():
+            files[f"{folder}/{what}.safetensors"] = {k: v.clone() for k, v in learned.state().items()}
     return files
 
 
@@ -67,12 +66,10 @@ def restore_learners(setup: Setup, files: Mapping[str, Mapping[str, Tensor]]) ->
         learner.policy.load_state_dict(dict(saved))
         learner.load_optimizer_state(files[f"{folder}/optimizer.safetensors"])
         learner.value_norm.load(files[f"{folder}/normalizer.safetensors"])
-        if isinstance(student := setup.students[name], CuriousStudent):
-            if f"{folder}/novelty.safetensors" not in files:
-                raise FileFormatError(
-                    f"the checkpoint has no network for novelty of {name!r}: was the run's config.toml changed?"
-                )
-            student.novelty.load(files[f"{folder}/novelty.safetensors"])
+        for what, learned in setup.students[name].besides.items():
+            if f"{folder}/{what}.safetensors" not in files:
+                raise FileFormatError(f"the checkpoint has no {what} of {name!r}: was the run's config.toml changed?")
+            learned.load(files[f"{folder}/{what}.safetensors"])
 
 
 def restore(setup: Setup, checkpoint: Checkpoint) -> bool:

@@ -4,6 +4,7 @@ A rollout is written down by the collector, step by step, and read by the learne
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -23,8 +24,21 @@ ForwardCritic = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """`Critic.forward`, or a twin of it"""
 
 
+class Kept(Protocol):
+    """What is learned and belongs in a checkpoint."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that is needed to go on exactly."""
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a `state()`. Raises FileFormatError where it does not fit."""
+
+
 class Student:
     """A policy that learns, with its experience."""
+
+    besides: Mapping[str, Kept] = {}
+    """what else it learns, by name"""
 
     def __init__(
         self,

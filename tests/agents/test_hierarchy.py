@@ -43,6 +43,17 @@ def test_a_place_is_a_cell_and_is_reached_inside_it() -> None:
     torch.testing.assert_close(places.shown(centre, seen(0.4, -0.4)), torch.tensor([[0.0, 0.0, -0.4, 0.4]]))
 
 
+def test_every_place_is_in_its_own_cell() -> None:
+    """Of 5 x 3 cells; what lies outside is in the nearest one."""
+    places = Places(replace(GROUP, whereabouts=replace(GRID, cells=(5, 3))))
+    cells = torch.arange(15)
+    middles = places.place(cells, seen(0, 0).expand(15, -1))
+    outside = torch.tensor([[[-1.3, 0.0]], [[1.0, 1.0]]])
+
+    assert torch.equal(places.on_the_way(middles[:, None], middles), cells)
+    assert places.on_the_way(outside, outside).tolist() == [5, 14]
+
+
 def test_a_place_pays_for_every_cell_nearer_and_for_being_there() -> None:
     places, centre = Places(GROUP), torch.tensor([12])
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from marl_ppo.agents.held_out import HeldOut
 from marl_ppo.agents.hierarchy import HierarchicalActor
 from marl_ppo.agents.stacked import Member
 from marl_ppo.agents.subgoals import Things
@@ -89,6 +90,17 @@ def test_the_manager_of_one_player_plays_with_the_worker_of_another(tmp_path: Pa
         assert all((a == b).all() for a, b in zip(mine.parameters(), other.parameters(), strict=True))  # type: ignore[attr-defined]
     assert len({one.hash for one in (joined, *apart)}) == 3
     assert joined.policies["agent_0"] is joined.policies["agent_1"]
+
+
+def test_a_joined_manager_may_set_what_the_worker_s_own_one_never_did(tmp_path: Path) -> None:
+    free, bound = trained(tmp_path / "a", "spread"), trained(tmp_path / "b", "spread", held_out=0.4, tell=False)
+    spec = make_world("spread").spec
+    joined, turned = (find_player(name, spec).policies["agent_0"] for name in (f"{free}+{bound}", f"{bound}+{free}"))
+
+    assert isinstance(joined, HierarchicalActor)
+    assert isinstance(turned, HierarchicalActor)
+    assert (type(joined.space), joined.tells) == (Things, False)
+    assert (type(turned.space), turned.tells) == (HeldOut, True)
 
 
 def test_a_play_with_stacked_hierarchies_is_the_play_with_each_asked_alone(tmp_path: Path) -> None:

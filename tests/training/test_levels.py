@@ -127,7 +127,9 @@ def test_a_worker_s_episode_is_an_option_and_pays_for_the_subgoal(small: Any) ->
 
 
 @pytest.mark.parametrize("mix", ["rewards", "advantages"])
-@pytest.mark.parametrize(("world", "subgoals"), [("spread", "thing"), ("four_rooms", "place")])
+@pytest.mark.parametrize(
+    ("world", "subgoals"), [("spread", "thing"), ("spread", "command"), ("spread", "skill"), ("four_rooms", "place")]
+)
 def test_both_levels_train(small: Any, world: str, subgoals: str, mix: str) -> None:
     with Trainer(hierarchy(small, world, subgoals=subgoals, mix=mix)) as trainer:
         before = weights(trainer)

@@ -12,6 +12,7 @@ import pytest
 
 from marl_ppo.errors import FileFormatError
 from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, read_meta
+from marl_ppo.training.config import HierarchyConfig
 from marl_ppo.training.config_file import save_config
 from marl_ppo.training.run import resume, train
 from marl_ppo.training.trainer import Trainer
@@ -33,6 +34,8 @@ KINDS = [
     ("shown", {"world_config": {"forms": "far"}, "critic_input": "both"}, {}),
     ("shown", {"world_config": {"forms": "far+picture+entities+tokens"}, "threads": 2}, {"memory": "gru"}),
     ("shown", {"world_config": {"forms": "picture"}}, {}),
+    ("key_doors", {"policy": "hierarchical", "hierarchy": HierarchyConfig(subgoals="command", held_out=0.2)}, {}),
+    ("spread", {"policy": "hierarchical", "hierarchy": HierarchyConfig(subgoals="skill", subgoal_steps=3), "threads": 2}, {}),
     ("staggered", {"sharing": "separate", "num_envs": 1, "num_steps": 3, "total_steps": 3 * 8}, {}),
 ]
 
