@@ -54,9 +54,8 @@ class PlaceReader:
 
     def way(self, thing: Int64[Tensor, " B"], obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B 2"], Bool[Tensor, " B"]]:
         """The same to one thing for each row."""
-        ways, known = self.ways(obs)
-        rows = torch.arange(len(obs))
-        return ways[rows, thing], known[rows, thing]
+        known = self._always[thing] | (obs.gather(1, self._known[thing][:, None])[:, 0] > 0.5)
+        return obs.gather(1, self._ways[thing]).float(), known
 
     def cell(self, obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
         """Number of the cell that the agent is in."""

@@ -299,6 +299,6 @@ class Levels:
 def _usage(chosen: Tensor, action: ActionSpace) -> Tensor:
     """Of subgoals [B, ...] how evenly they are used: the entropy of their shares beside the most there can be, 0 to 1."""
     kinds = action.nvec.prod() if isinstance(action, spaces.MultiDiscrete) else action.n  # type: ignore[union-attr]
-    counts = torch.unique(chosen, dim=0, return_counts=True)[1].float()
-    shares = counts / counts.sum()
+    counts = torch.bincount(chosen) if chosen.dim() == 1 else torch.unique(chosen, dim=0, return_counts=True)[1]
+    shares = counts[counts > 0] / counts.sum()
     return -(shares * shares.log()).sum() / max(math.log(kinds), 1e-9)
