@@ -140,8 +140,8 @@ class HierarchyConfig:
     """weight of what it is paid for its subgoal"""
     extrinsic: float = 1.0
     """weight of the world's reward"""
-    manager: PPOConfig = field(default_factory=lambda: PPOConfig(ent_coef=0.02))
-    """how the manager learns; its gamma is per world step, too"""
+    manager: PPOConfig = field(default_factory=lambda: PPOConfig(ent_coef=0.02, num_minibatches=1))
+    """how the manager learns; its gamma is per world step, too. It decides less often, and so has fewer minibatches"""
     warm_up: float = 0.05
     """share of the budget in which the manager's critic learns but not its actor, so that the worker first learns to follow"""
 

@@ -122,24 +122,24 @@ class Levels:
         self._store, self._group, self._config = store, group, config
         steps, (copies, self._agents) = store.num_steps, store.rewards[group].shape[1:]
         seats, space = copies * self._agents, actor.space.action
-        self._options = Option(
-            chosen=one_of(torch.zeros(seats, math.prod(space.shape or (1,))), space),
-            age=torch.zeros(seats),
-            logprob=torch.zeros(seats),
-            is_new=torch.zeros(seats, dtype=torch.bool),
-        )
-        """of every seat, [S, ...], after its last decision"""
         # Of every step of the rollout, [T, S, ...].
         self._decided = torch.zeros(steps, seats, dtype=torch.bool)
-        self._begun = torch.zeros(steps, seats, dtype=torch.bool)
-        self._chosen = self._options.chosen.expand(steps, *self._options.chosen.shape).clone()
+        self._options = Option(
+            chosen=one_of(torch.zeros(steps * seats, math.prod(space.shape or (1,))), space).unflatten(0, (steps, seats)),
+            age=torch.zeros(steps, seats),
+            logprob=torch.zeros(steps, seats),
+            is_new=torch.zeros(steps, seats, dtype=torch.bool),
+        )
         self._reached = torch.zeros(steps, seats, dtype=torch.bool)
         self._paid = torch.zeros(steps, seats)
+        self._last_obs: list[tuple[Tensor, Tensor]] = []
+        """(flat index, obs) where an episode ended, which the store does not keep"""
 
     def begin(self) -> None:
         """See `Pupil`."""
         self._decided.zero_()
-        self._begun.zero_()
+        self._options.is_new.zero_()
+        self._last_obs.clear()
         for student in (self.manager, self.worker):
             if student is not None:
                 student.begin()
@@ -149,24 +149,20 @@ class Levels:
         first, last = copies.start * self._agents, copies.stop * self._agents
         own = slice(first, last) if decided.rows is None else decided.rows + first
         option = self.actor.option(decided.decision.memory)
-        for kept, told in zip(self._options, option, strict=True):
-            kept[own] = told
         self._decided[step, own] = True
-        self._begun[step, own] = option.is_new
-        self._chosen[step, own] = option.chosen
-        obs = self._obs(1 + step, own)
+        for kept, told in zip(self._options, option, strict=True):
+            kept[step, own] = told
         managing, working = self.actor.memories(decided.memory_in)
         if self.worker is not None:
-            self._show(1 + step, own, self.actor.shown(option.chosen, option.age - 1, obs))
+            if self.worker.policy.critic.memory_size:
+                obs = flat_obs({leaf: decided.obs[leaf] for leaf in self._store.obs[self._group]})
+                self._show(1 + step, own, self.actor.shown(option.chosen, option.age - 1, obs))
             self.worker.record(decided._replace(memory_in=working), step, copies)
 
         fresh = torch.nonzero(option.is_new).flatten()
         if self.manager is None or not len(fresh):
             return
         rows = fresh if decided.rows is None else decided.rows[fresh]
-        mask = self.manager.store.action_mask[self._group]
-        if mask is not None:
-            mask[1 + step].flatten(0, 1)[rows + first] = self.actor.space.legal(obs[fresh])
         if MATES in decided.obs:
             seen = self.manager.store.obs[self._group][MATES][1 + step].flatten(0, 1)
             seen[rows + first] = decided.obs[MATES][fresh]
@@ -184,57 +180,81 @@ class Levels:
         )
 
     def after_step(self, play: Play, step: int, copies: slice) -> None:
-        """Pay the worker, end its episode where the option is over, and see `Pupil`."""
-        own = slice(copies.start * self._agents, copies.stop * self._agents)
+        """Keep the last obs of those that ended, and see `Pupil`."""
+        ended = torch.from_numpy(np.flatnonzero(play.world.outputs.ended)) + copies.start
+        if len(ended):
+            seats = (ended[:, None] * self._agents + torch.arange(self._agents)).flatten()
+            self._last_obs.append((step * self._decided.shape[1] + seats, self._obs(step + 2, seats).clone()))
         if self.manager is not None:
             self.manager.after_step(play, step, copies)
-        after, decided = self._obs(step + 2, own), self._decided[step, own]
-        chosen, age = self._options.chosen[own], self._options.age[own]
-        rewards, terminated, truncated, alive = (
-            arrays[self._group][step + 2, copies].flatten()
-            for arrays in (self._store.rewards, self._store.terminations, self._store.truncations, self._store.alive)
-        )
-        reached = decided & self.actor.space.reached(chosen, after)
-        # What was sought and ended the episode can no more be seen, but it paid.
-        self._reached[step, own] = torch.where(terminated, rewards > 0, reached)
-        if self.worker is None:
+        if self.worker is None or self._config.cut:
             return
-        paid = self.actor.space.reward(chosen, self._obs(step + 1, own), after)
-        paid = self._paid[step, own] = torch.where(decided & alive, paid, 0.0)
-        config, store = self._config, self.worker.store
-        summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
-        store.rewards[self._group][step + 2].view(-1)[own] = summed
-        if config.cut:
-            is_over = decided & (age >= self.actor.subgoal_steps) | reached | terminated | truncated
-            store.terminations[self._group][step + 2].view(-1)[own] = is_over
-            return
-        store.terminations[self._group][step + 2].view(-1)[own] = terminated
-        store.truncations[self._group][step + 2].view(-1)[own] = truncated
+        truncated = self._store.truncations[self._group][step + 2, copies]
+        self.worker.store.truncations[self._group][step + 2, copies] = truncated
         if truncated.any():
-            self._show(step + 2, own, self.actor.shown(chosen, age, after))
+            own = slice(copies.start * self._agents, copies.stop * self._agents)
+            chosen, age = self._options.chosen[step, own], self._options.age[step, own]
+            self._show(step + 2, own, self.actor.shown(chosen, age, self._obs(step + 2, own)))
             self.worker.after_step(play, step, copies)
 
     def end(self, plays: Sequence[Play]) -> None:
-        """See `Pupil`: what the worker would be shown next, and whose option is over. What a manager will then choose is
-        not known yet: where the worker looks beyond its option, it is as if it went on."""
-        obs = self._obs(self._store.num_steps + 1, slice(None))
+        """See `Pupil`: pay the worker and end its episodes where options are over. What it would be shown next, and whose
+        option is over: what a manager will then choose is not known yet, and where the worker looks beyond its option, it is
+        as if it went on."""
+        g, space = self._group, self.actor.space
+        everything = self._store.seats_obs(g)
+        seats = self._decided.shape[1]
+        before, after, now = everything[seats:-seats], everything[2 * seats :].clone(), everything[-seats:]
+        for index, obs in self._last_obs:
+            after[index] = obs
+        self._judge(before, after)
+        if self.manager is not None and (mask := self.manager.store.action_mask[g]) is not None:
+            begun = torch.nonzero(self._options.is_new.flatten()).flatten()
+            mask[1:-1].flatten(0, 2)[begun] = space.legal(before[begun])
+        mine = torch.from_numpy(np.concatenate([play.played_by(self.actor, g) for play in plays])).flatten()
+        memory = torch.cat([play.memory[g][:, : self.actor.memory_size] for play in plays])
+        self._last = self.actor.option(memory.masked_fill(~mine[:, None], 0.0))
         if self.manager is not None:
-            starting = torch.from_numpy(np.concatenate([play.starting[self._group] for play in plays]).reshape(-1))
-            self.manager.is_due = self.actor.is_due(self._options, obs, starting).view(-1, self._agents).numpy()
+            starting = torch.from_numpy(np.concatenate([play.starting[g] for play in plays]).reshape(-1))
+            self.manager.is_due = self.actor.is_due(self._last, now, starting).view(-1, self._agents).numpy()
         if self.worker is not None:
             self._acting = torch.from_numpy(self.worker.about_to_act(plays)).flatten()
-            self._show(-1, slice(None), self.actor.shown(self._options.chosen, self._options.age, obs))
-        if isinstance(self.actor.space, Learned):
-            told = self._decided & self._store.alive[self._group][2:].flatten(1)
-            after = self._store.seats_obs(self._group)[2 * self._decided.shape[1] :]
-            self.actor.space.learn(self._chosen[told], after[told.flatten()])
+            self._show(-1, slice(None), self.actor.shown(self._last.chosen, self._last.age, now))
+        if isinstance(space, Learned):
+            told = self._decided & self._store.alive[g][2:].flatten(1)
+            space.learn(self._options.chosen[told], everything[2 * seats :][told.flatten()])
+
+    def _judge(self, before: Tensor, after: Tensor) -> None:
+        """Of every step, by flat obs [T * S, d] before and after it: what the worker saw, was paid, and whether it is over."""
+        g, space, config = self._group, self.actor.space, self._config
+        options = Option(*(field.flatten(0, 1) for field in self._options))
+        decided = self._decided.flatten()
+        rewards, terminated, truncated, alive = (
+            arrays[g][2:].flatten()
+            for arrays in (self._store.rewards, self._store.terminations, self._store.truncations, self._store.alive)
+        )
+        reached = decided & space.reached(options.chosen, after)
+        # What was sought and ended the episode can no more be seen, but it paid.
+        self._reached.view(-1)[:] = torch.where(terminated, rewards > 0, reached)
+        if self.worker is None:
+            return
+        if not self.worker.policy.critic.memory_size:
+            shown = self.actor.shown(options.chosen, options.age - 1, before).masked_fill(~decided[:, None], 0.0)
+            self.worker.store.obs[g][SUBGOAL][1:-1].view(len(shown), -1)[:] = shown
+        paid = self._paid.view(-1)
+        paid[:] = torch.where(decided & alive, space.reward(options.chosen, before, after), 0.0)
+        summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
+        over = decided & (options.age >= self.actor.subgoal_steps) | reached | terminated | truncated
+        self.worker.store.rewards[g][2:].view(-1)[:] = summed
+        self.worker.store.terminations[g][2:].view(-1)[:] = over if config.cut else terminated
 
     @torch.no_grad()
     def metrics(self) -> dict[str, Tensor | float]:
         """See `Pupil`: how manager and worker get on."""
-        options = self._begun.sum().clamp(min=1)
+        begun = self._options.is_new
+        options = begun.sum().clamp(min=1)
         found: dict[str, Tensor | float] = {
-            f"{self.name}.{MANAGER}/subgoal_usage": _usage(self._chosen[self._begun], self.actor.space.action),
+            f"{self.name}.{MANAGER}/subgoal_usage": _usage(self._options.chosen[begun], self.actor.space.action),
             f"{self.name}.{MANAGER}/option_length": self._decided.sum() / options,
             f"{self.name}.{WORKER}/subgoal_reached": self._reached.sum() / options,
         }
@@ -274,15 +294,15 @@ class Levels:
         would if the copy after its own had told it."""
         g, actor, agents = self._group, worker.policy.actor, self._agents
         obs = self._obs(self._store.num_steps + 1, slice(None))
-        others = torch.roll(self._options.chosen, agents, 0)
+        others = torch.roll(self._last.chosen, agents, 0)
         rows = worker.store.action_mask[g]
         mask = None if rows is None else rows[-1].flatten(0, 1)
         start = torch.ones(len(obs), dtype=torch.bool)
         memory = torch.zeros(len(obs), actor.memory_size)
         index = torch.tensor(self._store.spec.groups[g].agent_index).repeat(len(obs) // agents)
         told, otherwise = (
-            actor(torch.cat([obs, self.actor.shown(chosen, self._options.age, obs)], -1), index, start, memory)[0]
-            for chosen in (self._options.chosen, others)
+            actor(torch.cat([obs, self.actor.shown(chosen, self._last.age, obs)], -1), index, start, memory)[0]
+            for chosen in (self._last.chosen, others)
         )
         return actor.head.kl(told, otherwise, mask)[self._acting].mean()
 

@@ -82,16 +82,16 @@ class Student:
             seats = own = decided.rows + first
             at = seats + base
             experience.decided[step].view(-1)[seats] = True
-        values, memory = self.values(1 + step, copies, seats, decided.is_start)
         experience.actions[at] = decided.decision.actions
         experience.logprob[at] = decided.decision.logprob
-        experience.values[at] = values
         if self.policy.actor.memory_size or self.policy.critic.memory_size:
             experience.is_start[at] = decided.is_start
             experience.actor_memory[at] = decided.memory_in
-            if self.policy.critic.memory_size:
-                experience.critic_memory[at] = self.memory[own]
-                self.memory[own] = memory
+        if self.policy.critic.memory_size:
+            # Without memory, all are valued at once when the rollout is full.
+            experience.values[at], memory = self.values(1 + step, copies, seats, decided.is_start)
+            experience.critic_memory[at] = self.memory[own]
+            self.memory[own] = memory
 
     def after_step(self, play: Play, step: int, copies: slice) -> None:
         """V(final_obs) where a seat was truncated by the step, before a reset overwrites both it and who sat there."""
@@ -127,6 +127,8 @@ class Student:
         """The decisions closed in the rollout, and those left open, which `Experience.carry` moves on."""
         experience, store = self.experience, self.store
         g, last = experience.group, store.num_steps + 1
+        if not self.policy.critic.memory_size:
+            self._value_decisions()
         next_acting = self.about_to_act(plays)
         next_values = torch.zeros(experience.num_seats)
         seats = _all_or(next_acting)
@@ -164,6 +166,25 @@ class Student:
         mine = np.concatenate([play.played_by(self.seated, g) for play in plays])
         acting: Array = self.store.acting[g][-1].numpy() & mine
         return acting
+
+    def _value_decisions(self) -> None:
+        """V of all that was decided in the rollout, in one forward pass."""
+        experience, critic, agents = self.experience, self.policy.critic, self.experience.num_agents
+        at = experience.num_seats + torch.nonzero(experience.decided.flatten()).flatten()
+        units = at // agents
+        if not critic.per_seat:
+            units = units[::agents] if len(at) == experience.decided.numel() else torch.unique_consecutive(units)
+        shared = None
+        if critic.shared is not None:
+            shared = self.store.shared(critic.shared, slice(1, -1)).flatten(0, 1)[units - experience.num_envs]
+        if critic.per_seat:
+            own = self.store.seats_obs(experience.group, at)
+            inputs = critic.seat_inputs(shared, own, self._columns[at % experience.num_seats])
+            values, _ = self._critic(inputs, experience.is_start[at], self.memory[:0])
+            experience.values[at] = self._value_norm.denormalize(values)
+        elif shared is not None:
+            values, _ = self._critic(shared, experience.is_start[units * agents], self.memory[:0])
+            experience.values.view(-1, agents)[units] = self._value_norm.denormalize(values)
 
     def values(self, row: int, copies: slice, seats: Tensor | None, is_start: Tensor) -> tuple[Tensor, Tensor]:
         """V at `row` and the critic's memory after it, for global flat `seats` int64 [B]; None: all of `copies`."""
