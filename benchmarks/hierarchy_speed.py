@@ -1,9 +1,10 @@
 """Training steps a second of a hierarchy beside a flat policy with equal networks, in turns within one run.
 
-    python benchmarks/hierarchy_speed.py [--rounds 9]
+    python benchmarks/hierarchy_speed.py [--rounds 9] [--copies 4]
 
-Both have the settings of the world's preset; a manager has networks as large as its worker's. A round is some updates of
-each; the ratio is told of each pair of rounds, so that what else the machine does falls on both.
+Both have the settings of the world's preset, with `--copies` times as many copies of the world; a manager has networks as
+large as its worker's. A round is some updates of each; the ratio is told of each pair of rounds, so that what else the
+machine does falls on both.
 """
 
 import argparse
@@ -31,9 +32,10 @@ SECONDS = 2.0
 """of a round, about"""
 
 
-def config_of(world: str, policy: str) -> TrainConfig:
+def config_of(world: str, policy: str, copies: int) -> TrainConfig:
     """Long enough never to end."""
     config = preset(world)
+    config = replace(config, num_envs=config.num_envs * copies)
     hierarchy = replace(config.hierarchy, subgoals=WORLDS[world])
     return replace(config, policy=policy, hierarchy=hierarchy, total_steps=10**9)  # type: ignore[arg-type]
 
@@ -41,10 +43,12 @@ def config_of(world: str, policy: str) -> TrainConfig:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--copies", type=int, default=1)
+    parser.add_argument("--worlds", nargs="+", choices=list(WORLDS), default=list(WORLDS))
     options = parser.parse_args()
     table = Table("world", "memory", "flat, steps/s", "hierarchical, steps/s", "ratio (least … greatest)")
-    for world in WORLDS:
-        trainers = {policy: Trainer(config_of(world, policy)) for policy in ("flat", "hierarchical")}
+    for world in options.worlds:
+        trainers = {policy: Trainer(config_of(world, policy, options.copies)) for policy in ("flat", "hierarchical")}
         updates = {}
         for policy, trainer in trainers.items():
             trainer.train_once()

@@ -80,14 +80,17 @@ class HierarchicalActor:
         space: SubgoalSpace,
         subgoal_steps: int,
         *,
+        least_steps: int = 1,
         watches: bool = False,
         tells: bool = True,
         mates: Mates | None = None,
     ) -> None:
-        """The manager `watches` if it looks at every decision, to remember what it saw, though it decides no more often.
-        The worker is shown zeros unless it `tells`. A team's manager minds `mates`, see `mates_of`."""
+        """A worker that is where it is to go has at least `least_steps` decisions all the same. The manager `watches` if it
+        looks at every decision, to remember what it saw, though it decides no more often. The worker is shown zeros
+        unless it `tells`. A team's manager minds `mates`, see `mates_of`."""
         self.manager, self.worker, self.space = manager, worker, space
-        self.subgoal_steps, self.watches, self.tells, self.mates = subgoal_steps, watches, tells, mates
+        self.subgoal_steps, self.least_steps = subgoal_steps, least_steps
+        self.watches, self.tells, self.mates = watches, tells, mates
         self._choice = 1 if isinstance(space.action, spaces.Discrete) else int(space.action.shape[0])
         self._own = self._choice + 3
         self.noise_size = manager.noise_size + worker.noise_size
@@ -168,7 +171,11 @@ class HierarchicalActor:
 
     def is_due(self, option: Option, obs: Tensor, is_start: Tensor) -> Tensor:
         """bool [B]: whether the manager decides on these flat obs."""
-        return is_start | (option.age >= self.subgoal_steps) | self.space.reached(option.chosen, obs)
+        return is_start | self.is_over(option.age, self.space.reached(option.chosen, obs))
+
+    def is_over(self, age: Tensor, reached: Tensor) -> Tensor:
+        """bool [B]: whether options of this age are, whose subgoals are `reached` or not."""
+        return (age >= self.subgoal_steps) | (reached & (age >= self.least_steps))
 
     def shown(self, chosen: Tensor, age: Tensor, obs: Tensor) -> Tensor:
         """What the worker is shown [B, size + 1], `age` decisions after the choice."""

@@ -122,6 +122,8 @@ class HierarchyConfig:
     the name of a plugin's subgoals"""
     held_out: float = 0.0
     """share of these, drawn by the seed, that are never set, so that one can try later what the worker makes of them"""
+    least_steps: int = 1
+    """decisions that a worker has at least, also where its subgoal is reached as it is chosen: to hold a plate, say"""
     managed_by: Literal["learned", "random", "oracle"] = "learned"
     """who manages: a policy that learns, or, to see what learning to manage is worth, chance, or the world's script"""
     subgoal_steps: int = 10
@@ -146,7 +148,9 @@ class HierarchyConfig:
     """share of the budget in which the manager's critic learns but not its actor, so that the worker first learns to follow"""
 
     def __post_init__(self) -> None:
-        _at_least_one(self, "subgoal_steps")
+        _at_least_one(self, "subgoal_steps", "least_steps")
+        if self.least_steps > self.subgoal_steps:
+            raise ConfigError(f"least_steps must be at most subgoal_steps={self.subgoal_steps}, got {self.least_steps}")
         for name in ("intrinsic", "extrinsic"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")

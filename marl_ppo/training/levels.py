@@ -244,7 +244,7 @@ class Levels:
         paid = self._paid.view(-1)
         paid[:] = torch.where(decided & alive, space.reward(options.chosen, before, after), 0.0)
         summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
-        over = decided & (options.age >= self.actor.subgoal_steps) | reached | terminated | truncated
+        over = decided & self.actor.is_over(options.age, reached) | terminated | truncated
         self.worker.store.rewards[g][2:].view(-1)[:] = summed
         self.worker.store.terminations[g][2:].view(-1)[:] = over if config.cut else terminated
 

@@ -132,6 +132,7 @@ def _hierarchy(spec: WorldSpec, config: TrainConfig, actors: Mapping[str, Policy
         worker,
         space,
         settings.subgoal_steps,
+        least_steps=settings.least_steps,
         watches=settings.managed_by == "oracle",
         tells=settings.tell,
         mates=mates_of(group) if settings.manages == "team" else None,

@@ -128,6 +128,15 @@ def test_the_manager_decides_at_the_start_when_time_is_up_and_when_the_subgoal_i
     assert len(manager.rows) == 3
 
 
+def test_a_worker_that_is_there_already_holds_its_place() -> None:
+    """For three decisions, of at most five; who arrives later is done where it arrives."""
+    actor = HierarchicalActor(Notes(), Notes(), Places(GROUP), subgoal_steps=5, least_steps=3)
+    ages, there, away = torch.arange(1.0, 7.0), torch.ones(6, dtype=torch.bool), torch.zeros(6, dtype=torch.bool)
+
+    assert actor.is_over(ages, there).tolist() == [False, False, True, True, True, True]
+    assert actor.is_over(ages, away).tolist() == [False, False, False, False, True, True]
+
+
 def test_memories_of_the_levels_are_apart_and_the_manager_s_moves_only_when_it_decides() -> None:
     actor = HierarchicalActor(Notes(12, 24), Notes(), Places(GROUP), subgoal_steps=2)
     memory = torch.full((1, actor.memory_size), 7.0)
