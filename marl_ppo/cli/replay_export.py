@@ -18,7 +18,7 @@ from marl_ppo.viewer.mp4 import require_mp4, write_mp4
 from marl_ppo.viewer.playback import END_PAUSE_S
 from marl_ppo.viewer.renderer import SMALLEST_PICTURE_PX
 from marl_ppo.viewer.replayed import ReplayTimeline
-from marl_ppo.viewer.show import Show
+from marl_ppo.viewer.show import Overlay, Show
 from marl_ppo.viewer.watch import GIF_FPS, GIF_SIZE, gif_frames
 from marl_ppo.viewer.web.page import require_html, write_html
 
@@ -47,6 +47,8 @@ class ExportFlags:
     """of a gif or video: how many times as fast as it was played"""
     size: tuple[int, int] = GIF_SIZE
     """of a gif or video: width and height in pixels"""
+    show: tuple[Overlay, ...] = ()
+    """of a gif or video: what is laid over it, such as subgoals"""
 
 
 def main(arguments: list[str]) -> None:
@@ -88,6 +90,7 @@ def export(timeline: Timeline, file: Path, command: ExportFlags) -> None:
 def _frames(timeline: Timeline, start: int, stop: int, command: ExportFlags, fps: int) -> Iterator[Frame]:
     show = Show([[Clip(timeline, start, stop)]])
     show.speed = command.speed
+    show.overlays.update(command.show)
     seconds = (stop - start) / (timeline.rate * command.speed) + END_PAUSE_S + 1.0
     return gif_frames(show, command.size, seconds=seconds, fps=fps)
 

@@ -1,6 +1,6 @@
 """What is laid over a scene on demand: who is followed, subgoals, what an agent sees, and how probable its actions are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import pygame
@@ -35,7 +35,7 @@ def agent_at(scene: Scene, agents: Iterable[str], x: float, y: float, scale: flo
 
 
 def marks(
-    scene: Scene, agents: Iterable[str], followed: str | None, overlays: set[str], thoughts: Mapping[str, Thought]
+    scene: Scene, agents: Iterable[str], followed: str | None, overlays: Set[str], thoughts: Mapping[str, Thought]
 ) -> list[Primitive]:
     """Shapes to be drawn over a scene."""
     found: list[Primitive] = []

@@ -4,6 +4,7 @@ Keys and clicks end here; nothing here draws, and nothing knows where things are
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
 
 from marl_ppo.errors import ConfigError
 from marl_ppo.viewer.feed import Timeline
@@ -32,7 +33,8 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("q escape", "quit"),
 )
 """for the list of keys"""
-_OVERLAYS = {"p": "probabilities", "v": "values", "g": "subgoals", "o": "sight"}
+Overlay = Literal["probabilities", "values", "subgoals", "sight"]
+_OVERLAYS: dict[str, Overlay] = {"p": "probabilities", "v": "values", "g": "subgoals", "o": "sight"}
 
 
 class Show:
@@ -48,8 +50,8 @@ class Show:
         """number of the playback that has the window alone; None while all are side by side"""
         self.followed: list[str | None] = [None] * len(sources)
         """per playback, an agent"""
-        self.overlays: set[str] = set()
-        """of probabilities, values, subgoals, sight"""
+        self.overlays: set[Overlay] = set()
+        """what is laid over the scene"""
         self.paused = False
         self.speed = 1.0
         self.help = False

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import imageio_ffmpeg
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -187,6 +188,19 @@ def test_a_replay_is_exported_as_a_page_a_gif_and_a_video(capsys: pytest.Capture
     frames, seconds = imageio_ffmpeg.count_frames_and_secs("tag.mp4")
     assert 24 <= frames <= 40
     assert seconds == pytest.approx(frames / 30, abs=0.1)
+
+
+def test_what_is_laid_over_a_video_is_asked_for() -> None:
+    """Probabilities and values are drawn where a recorded policy told them, and change the picture."""
+    pictures = {}
+    for name, flags in {"plain": [], "asked": ["--show", "values", "subgoals"]}.items():
+        main(["replay", "export", "tag", "--out", f"{name}.gif", "--stop", "3", "--size", "320", "240", *flags])
+        with Image.open(f"{name}.gif") as gif:
+            pictures[name] = np.asarray(gif.convert("RGB"))
+
+    assert (pictures["plain"] != pictures["asked"]).any()
+    with pytest.raises(SystemExit):
+        main(["replay", "export", "tag", "--gif", "--show", "smell"])
 
 
 def test_the_name_of_a_file_tells_what_is_exported() -> None:
