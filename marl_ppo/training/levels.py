@@ -234,8 +234,9 @@ class Levels:
             for arrays in (self._store.rewards, self._store.terminations, self._store.truncations, self._store.alive)
         )
         reached = decided & space.reached(options.chosen, after)
+        over = decided & self.actor.is_over(options.age, reached) | terminated | truncated
         # What was sought and ended the episode can no more be seen, but it paid.
-        self._reached.view(-1)[:] = torch.where(terminated, rewards > 0, reached)
+        self._reached.view(-1)[:] = torch.where(terminated, rewards > 0, reached & over)
         if self.worker is None:
             return
         if not self.worker.policy.critic.memory_size:
@@ -244,7 +245,6 @@ class Levels:
         paid = self._paid.view(-1)
         paid[:] = torch.where(decided & alive, space.reward(options.chosen, before, after), 0.0)
         summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
-        over = decided & self.actor.is_over(options.age, reached) | terminated | truncated
         self.worker.store.rewards[g][2:].view(-1)[:] = summed
         self.worker.store.terminations[g][2:].view(-1)[:] = over if config.cut else terminated
 

@@ -1,7 +1,7 @@
-"""Run a league in a process of its own: python league_process.py FOLDER TURNS [PLACE CALL].
+"""Run a league in a process of its own: python league_process.py RECIPE FOLDER TURNS [PLACE CALL].
 
-The league of `RECIPE` is begun, or gone on with, until TURNS turns are done. With the last two the process dies by
-SIGKILL right before the CALL-th call of PLACE, a dotted name.
+The league of a recipe of `RECIPES` is begun, or gone on with, until TURNS turns are done. With the last two the process
+dies by SIGKILL right before the CALL-th call of PLACE, a dotted name.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from marl_ppo.leagues.league import League
 from marl_ppo.leagues.recipe import recipe_from
 from marl_ppo.leagues.store import FILE
 
-RECIPE: dict[str, Any] = {
+KUHN: dict[str, Any] = {
     "world": "kuhn",
     "total_steps": 100_000,
     "turn_updates": 2,
@@ -33,6 +33,27 @@ RECIPE: dict[str, Any] = {
     ],
 }
 
+HIERARCHICAL: dict[str, Any] = {
+    "world": "capture_flag",
+    "total_steps": 100_000,
+    "turn_updates": 2,
+    "slots": 4,
+    "ladder_games": 16,
+    "snapshot_steps": 128,
+    "snapshot_timeout": 128,
+    "meets_anchors": True,
+    "train": {
+        "policy": "hierarchical",
+        "num_envs": 8,
+        "num_steps": 8,
+        "hierarchy": {"subgoals": "thing", "subgoal_steps": 5, "manages": "team", "manager": {"num_minibatches": 1}},
+        "network": {"hidden": [16, 16]},
+        "ppo": {"num_minibatches": 2},
+    },
+    "learners": [{"name": "main", "matchmaker": "pfsp"}, {"name": "alone", "matchmaker": "latest"}],
+}
+RECIPES = {"kuhn": KUHN, "hierarchical": HIERARCHICAL}
+
 
 def die_at(place: str, call: int) -> None:
     """From now on, the process ends right before the `call`-th call of `place`."""
@@ -48,15 +69,15 @@ def die_at(place: str, call: int) -> None:
     setattr(owner, name, counted)
 
 
-def go_on(folder: Path, turns: int) -> None:
+def go_on(recipe: str, folder: Path, turns: int) -> None:
     """Until the league has played so many turns in all."""
     begun = (folder / FILE).exists()
-    with League.resume(folder) if begun else League.create(recipe_from(RECIPE, source="the test"), folder) as league:
+    with League.resume(folder) if begun else League.create(recipe_from(RECIPES[recipe], source="the test"), folder) as league:
         league.run(turns=turns - league.turn)
 
 
 if __name__ == "__main__":
-    where, total, *death = sys.argv[1:]
+    recipe, where, total, *death = sys.argv[1:]
     if death:
         die_at(death[0], int(death[1]))
-    go_on(Path(where), int(total))
+    go_on(recipe, Path(where), int(total))

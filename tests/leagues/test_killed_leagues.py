@@ -7,6 +7,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from league_process import go_on
@@ -41,16 +42,16 @@ DEATHS = [
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "league"
-    go_on(folder, TURNS)
+    go_on("kuhn", folder, TURNS)
     return folder
 
 
-def killed_again_and_again(folder: Path, deaths: dict[str, tuple[str, int]]) -> dict[str, int]:
+def killed_again_and_again(recipe: str, folder: Path, turns: int, deaths: dict[str, tuple[str, int]]) -> dict[str, int]:
     """Exit code by moment; the last process lives."""
-    codes = {}
+    begin, codes = [sys.executable, SCRIPT, recipe, folder, str(turns)], {}
     for moment, (place, call) in deaths.items():
-        codes[moment] = subprocess.run([sys.executable, SCRIPT, folder, str(TURNS), place, str(call)], timeout=300).returncode
-    codes["the end"] = subprocess.run([sys.executable, SCRIPT, folder, str(TURNS)], timeout=300).returncode
+        codes[moment] = subprocess.run([*begin, place, str(call)], timeout=300).returncode
+    codes["the end"] = subprocess.run(begin, timeout=300).returncode
     return codes
 
 
@@ -58,14 +59,28 @@ def test_a_league_killed_twelve_times_ends_as_if_nothing_had_happened(undisturbe
     """Every row of the store but those of the clock, every kept player, every learner's weights, optimiser and episodes."""
     folders = [tmp_path / str(number) for number in range(len(DEATHS))]
     with ThreadPoolExecutor(2) as executor:
-        codes = list(executor.map(killed_again_and_again, folders, DEATHS))
+        runs = executor.map(lambda folder, deaths: killed_again_and_again("kuhn", folder, TURNS, deaths), folders, DEATHS)
+        codes = list(runs)
 
     for folder, deaths, code in zip(folders, DEATHS, codes, strict=True):
         assert code == {**dict.fromkeys(deaths, -signal.SIGKILL), "the end": 0}
-        assert store(folder) == store(undisturbed)
-        assert players(folder) == players(undisturbed)
-        assert learners(folder) == learners(undisturbed)
-        assert records(folder) == records(undisturbed)
+        assert everything(folder) == everything(undisturbed)
+
+
+def test_a_league_of_managers_and_workers_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    """Options that are open go on, too, and so does what a team's manager told its workers."""
+    deaths = {
+        "in mid-rollout, options open": ("marl_ppo.play.play.Play.advance", 45),
+        "between the levels of a player": ("marl_ppo.training.checkpoint.save_file", 4),
+        "right after the commit": ("marl_ppo.leagues.league.Report", 2),
+    }
+    go_on("hierarchical", tmp_path / "whole", 5)
+
+    codes = killed_again_and_again("hierarchical", tmp_path / "killed", 5, deaths)
+
+    assert codes == {**dict.fromkeys(deaths, -signal.SIGKILL), "the end": 0}
+    assert everything(tmp_path / "killed") == everything(tmp_path / "whole")
+    assert any(".manager/" in file for file in players(tmp_path / "whole"))
 
 
 def test_the_undisturbed_league_did_what_the_kills_were_to_disturb(undisturbed: Path) -> None:
@@ -76,6 +91,11 @@ def test_the_undisturbed_league_did_what_the_kills_were_to_disturb(undisturbed: 
         assert opened.turn() == TURNS
         assert kinds.count("joined") >= 8
         assert kinds.count("reset") >= 2
+
+
+def everything(folder: Path) -> tuple[Any, ...]:
+    """But what a clock told."""
+    return store(folder), players(folder), learners(folder), records(folder)
 
 
 def store(folder: Path) -> list[str]:

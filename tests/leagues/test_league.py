@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from league_process import RECIPE
+from league_process import KUHN
 
 from marl_ppo.agents.stacked import Member
 from marl_ppo.errors import ConfigError, FileFormatError
@@ -30,7 +30,7 @@ TURNS = 10
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[League]:
     """A league after some turns."""
     folder = tmp_path_factory.mktemp("league") / "league"
-    with League.create(recipe_from(RECIPE, source="the test"), folder) as league:
+    with League.create(recipe_from(KUHN, source="the test"), folder) as league:
         league.run(turns=TURNS)
         yield league
 
@@ -51,7 +51,7 @@ def test_what_was_kept_never_changes_and_is_never_overwritten(played: League) ->
 
 
 def test_a_league_that_was_killed_before_it_had_begun_begins_when_it_is_resumed(tmp_path: Path) -> None:
-    recipe = recipe_from(RECIPE, source="the test")
+    recipe = recipe_from(KUHN, source="the test")
     facts = {"teams": 2, "world": "kuhn", "version": 1, "config": {}, "recipe": recipe.as_dict()}
     (tmp_path / "league").mkdir()
     Store.create(tmp_path / "league", facts).close()
@@ -64,7 +64,7 @@ def test_a_league_that_was_killed_before_it_had_begun_begins_when_it_is_resumed(
 
 
 def test_weights_that_were_tampered_with_are_refused(tmp_path: Path) -> None:
-    with League.create(recipe_from(RECIPE, source="the test"), tmp_path / "league") as league:
+    with League.create(recipe_from(KUHN, source="the test"), tmp_path / "league") as league:
         file = next((league.folder / "players" / "main-0").glob("policies/*/weights.safetensors"))
         content = bytearray(file.read_bytes())
         content[-1] ^= 1
@@ -76,7 +76,7 @@ def test_weights_that_were_tampered_with_are_refused(tmp_path: Path) -> None:
 
 def test_an_exploiter_is_kept_as_it_was_before_its_reset(tmp_path: Path) -> None:
     """The trap: reset first, and the league keeps untrained weights."""
-    with League.create(recipe_from(RECIPE, source="the test"), tmp_path / "league") as league:
+    with League.create(recipe_from(KUHN, source="the test"), tmp_path / "league") as league:
         learner = league.learners["exploiter"]
         (policy,) = (student.policy for student in learner.trainer.setup.students.values())
         first = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
@@ -112,9 +112,9 @@ def test_an_exploiter_may_begin_with_what_the_main_agent_knows_now(tmp_path: Pat
 
 def test_a_finished_learner_leaves_its_checkpoint_as_it_is(tmp_path: Path) -> None:
     """To write it again would first remove what the store names; who dies in between could not be resumed."""
-    main, exploiter, rover = recipe_from(RECIPE, source="the test").learners
+    main, exploiter, rover = recipe_from(KUHN, source="the test").learners
     short = replace(exploiter, train={**exploiter.train, "total_steps": 256})
-    recipe = replace(recipe_from(RECIPE, source="the test"), learners=(main, short, rover))
+    recipe = replace(recipe_from(KUHN, source="the test"), learners=(main, short, rover))
     with League.create(recipe, tmp_path / "league") as league:
         league.run(turns=1)
         (saved,) = (league.folder / "learners" / "exploiter" / "checkpoints").iterdir()
@@ -131,7 +131,7 @@ def test_a_finished_learner_leaves_its_checkpoint_as_it_is(tmp_path: Path) -> No
 
 
 def test_games_that_a_learner_began_before_its_reset_are_not_counted(tmp_path: Path) -> None:
-    with League.create(recipe_from(RECIPE, source="the test"), tmp_path / "league") as league:
+    with League.create(recipe_from(KUHN, source="the test"), tmp_path / "league") as league:
         while not any(event.kind == "reset" and event.player == "exploiter" for event in league.play_turn().events):
             pass
         league.play_turn()
@@ -143,7 +143,7 @@ def test_games_that_a_learner_began_before_its_reset_are_not_counted(tmp_path: P
 
 def test_a_league_goes_on_when_nobody_with_a_memory_is_met_any_more(tmp_path: Path) -> None:
     """Seats keep as much memory as those who sit there need now, not as any ever needed."""
-    recipe = recipe_from(RECIPE, source="the test")
+    recipe = recipe_from(KUHN, source="the test")
     gru, _, plain = recipe.learners
     learners = (gru, replace(plain, matchmaker="fictitious_play"))
     with League.create(replace(recipe, learners=learners, slots=1), tmp_path / "league") as league:
@@ -164,7 +164,7 @@ def test_a_league_goes_on_when_nobody_with_a_memory_is_met_any_more(tmp_path: Pa
 
 
 def test_a_resumed_league_trains_as_it_did_whatever_presets_say_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with League.create(recipe_from(RECIPE, source="the test"), tmp_path / "league") as league:
+    with League.create(recipe_from(KUHN, source="the test"), tmp_path / "league") as league:
         before = {name: one.train_config for name, one in league.learners.items()}
     monkeypatch.setattr("marl_ppo.leagues.recipe.preset", lambda world: TrainConfig(world=world, num_envs=3))
     with League.resume(tmp_path / "league") as league:
@@ -192,9 +192,9 @@ def test_who_is_to_begin_with_what_it_has_no_networks_for_is_named(tmp_path: Pat
 
 
 def _begins_as_main(train: dict[str, Any]) -> Recipe:
-    main, exploiter, rover = recipe_from(RECIPE, source="the test").learners
+    main, exploiter, rover = recipe_from(KUHN, source="the test").learners
     exploiter = replace(exploiter, settings={"begins_as": "main"}, train=train)
-    return replace(recipe_from(RECIPE, source="the test"), learners=(main, exploiter, rover))
+    return replace(recipe_from(KUHN, source="the test"), learners=(main, exploiter, rover))
 
 
 def test_frozen_seats_store_nothing_and_learner_seats_everything(played: League) -> None:
@@ -263,12 +263,12 @@ def test_a_league_does_not_begin_where_something_is(tmp_path: Path) -> None:
     (tmp_path / "league" / "thesis.tex").touch()
 
     with pytest.raises(ConfigError, match=r"is not empty; choose another --name"):
-        League.create(recipe_from(RECIPE, source="the test"), tmp_path / "league")
+        League.create(recipe_from(KUHN, source="the test"), tmp_path / "league")
 
 
 def test_threads_change_nothing(tmp_path: Path) -> None:
     """Learners side by side, or one after the other."""
-    recipe = recipe_from(RECIPE, source="the test")
+    recipe = recipe_from(KUHN, source="the test")
     dumps = []
     for threads in (1, 2):
         with League.create(replace(recipe, threads=threads), tmp_path / str(threads)) as league:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from league_process import RECIPE
+from league_process import KUHN
 
 from marl_ppo.envs import make_world
 from marl_ppo.errors import ConfigError, UnknownNameError
@@ -25,7 +25,7 @@ SPEC = make_world("kuhn").spec
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A league of kuhn after two turns."""
     folder = tmp_path_factory.mktemp("league") / "league"
-    with League.create(recipe_from(RECIPE, source="the test"), folder) as league:
+    with League.create(recipe_from(KUHN, source="the test"), folder) as league:
         league.run(turns=2)
     return folder
 
