@@ -134,6 +134,8 @@ class HierarchyConfig:
     manages: Literal["agent", "team"] = "agent"
     """what a manager sees to: an agent, of which it sees the obs, or the team, of which it sees all obs and subgoals, and gives
     each worker its own"""
+    remembers: Literal["both", "manager", "worker"] = "both"
+    """which level has the network's memory, where there is one"""
     cut: bool = True
     """whether for the worker an option is an episode; if not, it looks beyond, to what the next ones pay"""
     tell: bool = True
@@ -241,10 +243,11 @@ class TrainConfig:
                 f"a team's manager has the critic_input 'joint' or 'state', got {self.critic_input!r}, in which its critic "
                 "would have to value what it is not shown"
             )
-        if self.policy == "hierarchical" and self.hierarchy.mix == "advantages" and self.network.memory != "none":
+        manager_remembers = self.network.memory != "none" and self.hierarchy.remembers != "worker"
+        if self.policy == "hierarchical" and self.hierarchy.mix == "advantages" and manager_remembers:
             raise ConfigError(
                 "hierarchy.mix 'advantages' asks the manager's critic at every step, and one with memory knows only those at "
-                "which it decided; use mix 'rewards', or network.memory 'none'"
+                "which it decided; use mix 'rewards', or hierarchy.remembers 'worker'"
             )
         units = self.num_envs * self.num_steps
         if self.ppo.num_minibatches > units:

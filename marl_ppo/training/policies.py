@@ -14,6 +14,7 @@ from marl_ppo import plugins
 from marl_ppo.agents.actor_critic import ActorCritic, Critic, CriticKind
 from marl_ppo.agents.held_out import HeldOut
 from marl_ppo.agents.hierarchy import HierarchicalActor, manager_group, mates_of, worker_group
+from marl_ppo.agents.networks import NetworkConfig
 from marl_ppo.agents.policy import Policy
 from marl_ppo.agents.scripted import scripted_policy, uniform_policy
 from marl_ppo.agents.subgoals import SubgoalSpace
@@ -38,6 +39,7 @@ class Part(NamedTuple):
     """as the policy's level sees it"""
     critic_input: CriticKind
     ppo: PPOConfig
+    network: NetworkConfig
     level: str = ""
     """MANAGER or WORKER in a hierarchy"""
 
@@ -59,7 +61,7 @@ def parts(spec: WorldSpec, config: TrainConfig) -> dict[str, Part]:
     """What learns, by name."""
     names = list(dict.fromkeys(learning_agents(spec, config).values()))
     if config.policy == "flat":
-        return {name: Part(spec, group_of(spec, name), config.critic_input, config.ppo) for name in names}
+        return {name: Part(spec, group_of(spec, name), config.critic_input, config.ppo, config.network) for name in names}
     found = {}
     managers, workers = level_specs(spec, config)
     # A critic of a state alone would not know what the worker is after.
@@ -68,10 +70,17 @@ def parts(spec: WorldSpec, config: TrainConfig) -> dict[str, Part]:
         g = spec.groups.index(group_of(spec, name))
         if config.hierarchy.managed_by == "learned":
             ppo = config.hierarchy.manager
-            found[f"{name}.{MANAGER}"] = Part(spec, managers.groups[g], config.critic_input, ppo, MANAGER)
+            network = _network_of(MANAGER, config)
+            found[f"{name}.{MANAGER}"] = Part(spec, managers.groups[g], config.critic_input, ppo, network, MANAGER)
         if config.hierarchy.subgoals != ACTION:
-            found[f"{name}.{WORKER}"] = Part(workers, workers.groups[g], of_worker, config.ppo, WORKER)
+            network = _network_of(WORKER, config)
+            found[f"{name}.{WORKER}"] = Part(workers, workers.groups[g], of_worker, config.ppo, network, WORKER)
     return found
+
+
+def _network_of(level: str, config: TrainConfig) -> NetworkConfig:
+    remembers = config.hierarchy.remembers in ("both", level)
+    return config.network if remembers else replace(config.network, memory="none")
 
 
 def level_specs(spec: WorldSpec, config: TrainConfig) -> tuple[WorldSpec, WorldSpec]:
@@ -102,7 +111,7 @@ def make_policies(spec: WorldSpec, config: TrainConfig) -> dict[str, ActorCritic
         if not re.fullmatch(r"\w[\w.+-]*", name):  # it names a folder of every checkpoint
             raise ConfigError(f"a policy cannot be called {name!r}; give its group another name, with --groups NAME=PATTERN")
         critic = find_part(plugins.CRITICS, config.critic)
-        policy = ActorCritic(part.spec, part.group, part.critic_input, config.network, generator, critic)
+        policy = ActorCritic(part.spec, part.group, part.critic_input, part.network, generator, critic)
         policies[name] = policy.to(config.device)
     return policies
 

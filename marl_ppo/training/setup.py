@@ -166,7 +166,7 @@ def _enrol(
         policy, level = policies[name], part.level
         fused = _is_fused(policy, part, config)
         learners[name] = learner = _learner(policy, part, config, fused, executor)
-        actor, critic = _at_play(policy, config, fused)
+        actor, critic = _at_play(policy, part, config, fused)
         kind = {MANAGER: ManagerStudent, WORKER: WorkerStudent}.get(level, CuriousStudent if config.novelty else Student)
         g = [group.name for group in spec.groups].index(part.group.name)
         students[name] = student = kind(policy, stores[level], g, learner.value_norm, actor=actor, critic=critic)
@@ -193,7 +193,7 @@ def _pupils(
 
 def _is_fused(policy: ActorCritic, part: Part, config: TrainConfig) -> bool:
     """Whether hand-derived code plays and, under PPO, learns."""
-    reason = why_not_fused(policy, part.group, config.network, config.device)
+    reason = why_not_fused(policy, part.group, part.network, config.device)
     if reason is None and type(policy.critic) is not Critic:
         reason = f"the critic {config.critic!r}"
     refused = reason or ("the algorithm 'trpo'" if config.algorithm == "trpo" else None)
@@ -208,18 +208,18 @@ def _learner(policy: ActorCritic, part: Part, config: TrainConfig, fused: bool, 
     if config.algorithm == "trpo":
         return TRPOLearner(policy, part.ppo, config.trpo, threads=config.threads, executor=executor)
     by_hand = fused and part.ppo.surrogate == "clipped"
-    gradients = FusedGradients(policy, config.network, config.threads) if by_hand else PlainGradients(policy)
+    gradients = FusedGradients(policy, part.network, config.threads) if by_hand else PlainGradients(policy)
     begins = config.hierarchy.warm_up if part.level == MANAGER else 0.0
     return Learner(policy, part.ppo, gradients, begins=begins, threads=config.threads, executor=executor)
 
 
-def _at_play(policy: ActorCritic, config: TrainConfig, fused: bool) -> tuple[Policy, ForwardCritic]:
+def _at_play(policy: ActorCritic, part: Part, config: TrainConfig, fused: bool) -> tuple[Policy, ForwardCritic]:
     """What plays and values in the policy's name: itself, or a twin that suits the processor better."""
     device = torch.device(config.device)
     if device.type != "cpu":
         return ActingElsewhere(policy.actor, device), ValuesElsewhere(policy.critic, device)
     if fused:
-        return FusedActing(policy.actor, config.network), FusedValues(policy.critic, config.network)
+        return FusedActing(policy.actor, part.network), FusedValues(policy.critic, part.network)
     return policy.actor, policy.critic
 
 

@@ -226,6 +226,21 @@ def test_a_control_leaves_out_what_it_says(small: Any, control: dict[str, Any], 
     assert told or metrics["agents.worker/subgoal_sensitivity"] == 0
 
 
+@pytest.mark.parametrize("level", ["manager", "worker", "both"])
+def test_either_level_may_remember(small: Any, level: str) -> None:
+    settings = replace(hierarchy(small).hierarchy, subgoals="thing", remembers=level)
+    config = replace(hierarchy(small, "key_doors", network={"memory": "gru"}), hierarchy=settings)
+    with Trainer(config) as trainer:
+        before = weights(trainer)
+        trainer.train_once()
+        after = weights(trainer)
+        memories = {name: student.policy.actor.memory_size for name, student in trainer.setup.students.items()}
+
+    remember = ("manager", "worker") if level == "both" else (level,)
+    assert memories == {f"agents.{one}": 16 * (one in remember) for one in ("manager", "worker")}
+    assert all(not torch.equal(before[name], after[name]) for name in before)
+
+
 def test_a_team_s_manager_sees_its_mates_and_resumes(small: Any) -> None:
     settings = replace(hierarchy(small).hierarchy, subgoals="thing", manages="team")
     config = replace(hierarchy(small, "plates", num_steps=20), hierarchy=settings)
