@@ -88,6 +88,7 @@ def explained(*kinds: str) -> set[str]:
         ("two_kinds", {"fused": False}),
         ("staggered", {"algorithm": "trpo"}),
         ("spread", {"policy": "hierarchical", "num_steps": 30}),
+        ("bandit", {"novelty": 0.1}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -97,7 +98,7 @@ def test_every_metric_of_a_run_is_explained_and_every_explained_one_is_there(
     train(small(world, total_steps=1, **over), tmp_path / "run")
     (line,) = read_metrics(tmp_path / "run")
 
-    told = explained(f"policy={over.get('policy', '')}", f"algorithm={over.get('algorithm', '')}")
+    told = explained(f"policy={over.get('policy', '')}", f"algorithm={over.get('algorithm', '')}", *over)
 
     def general(name: str) -> str:
         folder, _, last = name.rpartition("/")
