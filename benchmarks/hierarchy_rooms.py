@@ -38,7 +38,7 @@ from marl_ppo.training.trainer import Trainer
 RESULTS = Path(__file__).parent / "results" / "hierarchy_rooms.jsonl"
 DOCUMENT, PICTURE = Path("docs/hierarchy_rooms.md"), Path("docs/hierarchy_rooms.png")
 
-STEPS = {"four_rooms": 1_000_000, "key_doors": 5_000_000, "plates": 2_500_000, "relay": 1_000_000}
+STEPS = {"four_rooms": 1_000_000, "key_doors": 5_000_000, "plates": 4_000_000, "relay": 1_000_000}
 EPISODES = 2000
 POINTS = 25
 TUNING_SEED = 100
