@@ -32,7 +32,8 @@ class HeldOut:
         few = round(share * kinds)
         if not 0 < few < kinds:
             raise ConfigError(f"held_out={share} keeps {few} of {kinds} subgoals; keep some, and leave some")
-        order = np.random.Generator(np.random.PCG64(int(stream(seed, "held_out")))).permutation(kinds)
+        generator = np.random.Generator(np.random.PCG64(int(stream(seed, "held_out"))))
+        order = generator.permutation(kinds)
         held_out = torch.zeros(kinds, dtype=torch.bool)
         held_out[torch.from_numpy(order[:few])] = True
         return cls(space, held_out)

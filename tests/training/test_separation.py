@@ -50,7 +50,7 @@ def choices(config: TrainConfig, spared: tuple[int, int] | None = None) -> dict[
                 if (g, a) != spared:
                     outputs.obs[g]["vector"][:, a] = noise_like(outputs.obs[g]["vector"][:, a])
         found = {}
-        for part, rows, _, _, decision in play.decide():
+        for part, rows, *_, decision in play.decide():
             made = torch.cat([decision.actions.view(len(decision.logprob), -1), decision.logprob.unsqueeze(1)], dim=1)
             num_envs, num_agents = part.noise.shape[:2]
             column = (torch.arange(num_envs * num_agents) if rows is None else rows) % num_agents
