@@ -12,6 +12,7 @@ settings, which `tune` tries on a seed of its own. Training is on maps of `maps=
 
 import argparse
 import json
+import math
 import time
 import tomllib
 from collections.abc import Mapping
@@ -95,6 +96,7 @@ def policies_of(config: TrainConfig) -> Mapping[str, ActorCritic]:
 def train(config: TrainConfig, label: str) -> dict[str, Any]:
     """Train, and play on maps that were not trained on."""
     steps, success, seconds = [], [], time.process_time()
+    told: dict[str, list[float]] = {"agents.worker/subgoal_sensitivity": [], "agents.manager/subgoal_usage": []}
     with Trainer(config) as trainer, Bar() as bar:
         task = bar.add_task(label, total=config.total_steps)
         # Until every copy had time for a whole episode, those that end are the short ones: the successful.
@@ -104,6 +106,8 @@ def train(config: TrainConfig, label: str) -> dict[str, Any]:
             if "metric/success" in progress.metrics and progress.steps > begin:
                 steps.append(progress.steps)
                 success.append(progress.metrics["metric/success"])
+            for name in told:
+                told[name].append(progress.metrics.get(name, math.nan))
             bar.update(task, completed=progress.steps)
         seconds = time.process_time() - seconds
         actors = {name: student.policy.actor for name, student in trainer.setup.students.items()}
@@ -118,6 +122,7 @@ def train(config: TrainConfig, label: str) -> dict[str, Any]:
         "seconds": round(seconds),
         "success": round(float(played.metrics["success"].mean()), 4),
         "area": round(float(np.interp(np.linspace(0, config.total_steps, 1000), steps, success, left=0.0).mean()), 4),
+        **{name.rpartition("_")[2]: round(float(np.mean(values[-10:])), 3) for name, values in told.items() if values[-1] >= 0},
         "curve": [round(float(value), 3) for value in curve],
     }
 
@@ -176,7 +181,8 @@ def report() -> None:
         "area is that under the curve of success in training; P is the chance that a seed of the hierarchy has a larger area",
         "than one of the row, where both have several. Minutes are of one core, beside other work. All rows had the same three",
         "trials (learning rate 1e-3 or 5e-4, entropy bonus .01 or .03) on a seed of their own, each a fifth as long, of",
-        "`key_doors` a tenth.",
+        "`key_doors` a tenth. The least sensitivity of a worker to its subgoal, in nats, and usage of subgoals are of the end",
+        "of training; workers listen above .1, and managers have not collapsed above .3.",
         "",
         f"![learning curves]({PICTURE.name})",
     ]
@@ -184,7 +190,10 @@ def report() -> None:
         mine = {row: [c for c in cells if (c["world"], c["row"]) == (world, row)] for row in ROWS}
         ours = [cell["area"] for cell in mine["hierarchy"]]
         lines += ["", f"## {world}, {STEPS[world] / 1e6:g} M steps", ""]
-        lines += ["| row | seeds | success | area | P(hierarchy > row) | minutes | settings |", "|---" * 7 + "|"]
+        lines += [
+            "| row | seeds | success | area | P(hierarchy > row) | sensitivity, usage | minutes | settings |",
+            "|---" * 8 + "|",
+        ]
         for row, found in mine.items():
             if not found:
                 continue
@@ -195,7 +204,14 @@ def report() -> None:
             better = f"{probability_of_improvement(ours, area):.2f}" if several and row != "hierarchy" else ""
             minutes = np.mean([cell["seconds"] for cell in found]) / 60
             told = f"{interquartile_mean(success):.3f}{interval} | {interquartile_mean(area):.3f} | {better}"
-            lines.append(f"| {ROWS[row][0]} (`{row}`) | {len(found)} | {told} | {minutes:.1f} | {found[0]['trial']} |")
+            listens = ", ".join(
+                f"{min(cell[name] for cell in found):.2f}"
+                for name in ("sensitivity", "usage")
+                if all(name in cell for cell in found)
+            )
+            lines.append(
+                f"| {ROWS[row][0]} (`{row}`) | {len(found)} | {told} | {listens} | {minutes:.1f} | {found[0]['trial']} |"
+            )
         lines += ["", f"By `python benchmarks/hierarchy_rooms.py train {world} --rows ROW`."]
     DOCUMENT.write_text("\n".join(lines) + "\n", encoding="utf-8")
     draw(cells)
