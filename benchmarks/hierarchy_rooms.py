@@ -61,7 +61,10 @@ ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         "flat GRU, paid as the worker of an oracle is",
         {**HIERARCHY, "hierarchy": {"managed_by": "oracle", "tell": False, "cut": False}},
     ),
-    "repeat": ("flat GRU, each action done four times", {**HIERARCHY, "hierarchy": {"subgoals": "action", "subgoal_steps": 4}}),
+    "repeat": (
+        "flat GRU, each action done four times",
+        {**HIERARCHY, "hierarchy": {"subgoals": "action", "subgoal_steps": 4, "least_steps": 1, "manages": "agent"}},
+    ),
     "novelty": ("flat GRU with a bonus for what is new (RND)", {"novelty": 0.1}),
     "random_manager": ("a learned worker, a manager at random", {**HIERARCHY, "hierarchy": {"managed_by": "random"}}),
     "oracle_manager": ("a learned worker, the world's script as manager", {**HIERARCHY, "hierarchy": {"managed_by": "oracle"}}),
