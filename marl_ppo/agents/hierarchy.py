@@ -42,7 +42,7 @@ def manager_group(group: Group, space: SubgoalSpace, *, of_team: bool = False) -
 
 
 def mates_of(group: Group) -> Mates:
-    """Of each agent."""
+    """The mates of each agent of a group."""
     teams = [[b for b, team in enumerate(group.team) if team == own and b != a] for a, own in enumerate(group.team)]
     most = max(map(len, teams))
     return tuple((*mates, *[-1] * (most - len(mates))) for mates in teams)
@@ -160,6 +160,7 @@ class HierarchicalActor:
         return {
             "space": self.space,
             "subgoal_steps": self.subgoal_steps,
+            "least_steps": self.least_steps,
             "watches": self.watches,
             "tells": self.tells,
             "mates": self.mates,

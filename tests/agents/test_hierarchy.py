@@ -1,5 +1,6 @@
 """Managers and workers as one policy: when a subgoal is chosen, what the worker is told, and that nothing else is kept."""
 
+import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -135,6 +136,17 @@ def test_a_worker_that_is_there_already_holds_its_place() -> None:
 
     assert actor.is_over(ages, there).tolist() == [False, False, True, True, True, True]
     assert actor.is_over(ages, away).tolist() == [False, False, False, False, True, True]
+
+
+def test_what_is_made_anew_of_its_terms_is_the_same() -> None:
+    """Stacks and joined players are: a setting that the terms left out would silently be its default there."""
+    settings = set(inspect.signature(HierarchicalActor).parameters) - {"manager", "worker"}
+    told = {"subgoal_steps": 5, "least_steps": 3, "watches": True, "tells": False, "mates": ((-1,),)}
+    actor = HierarchicalActor(Notes(), Notes(), Places(GROUP), **told)
+
+    assert actor.terms == {"space": Places(GROUP), **told}
+    assert actor.terms.keys() == settings
+    assert HierarchicalActor(Notes(), Notes(), **actor.terms).terms == actor.terms
 
 
 def test_memories_of_the_levels_are_apart_and_the_manager_s_moves_only_when_it_decides() -> None:
