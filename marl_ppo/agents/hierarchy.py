@@ -142,10 +142,14 @@ class HierarchicalActor:
         kept = [chosen.view(len(chosen), -1).float(), (age + 1)[:, None], logprob[:, None], is_new.float()[:, None]]
         return Decision(acted.actions, acted.logprob, torch.cat([*kept, managing, acted.memory], -1))
 
+    @property
+    def minds_mates(self) -> bool:
+        """See `MindsMates`: whether its manager is a team's."""
+        return self.mates is not None
+
     def of_mates(self, team: Team) -> Obs:
         """See `MindsMates`: the obs of a seat's mates, and what each was told last and when; zeros where there is none."""
-        if self.mates is None:
-            return {}
+        assert self.mates is not None
         places = torch.tensor(self.mates)[team.rows % len(self.mates)]
         seats = ((team.rows - team.rows % len(self.mates))[:, None] + places.clamp(min=0)).flatten()
         silent = team.silent[seats][:, None]

@@ -74,7 +74,11 @@ class Team(NamedTuple):
 
 @runtime_checkable
 class MindsMates(Protocol):
-    """A policy that sees more than its seat's own obs: what it is shown of the others is a further leaf of them."""
+    """A policy that may see more than its seat's own obs: what it is shown of the others is a further leaf of them."""
+
+    @property
+    def minds_mates(self) -> bool:
+        """Whether it does."""
 
     def of_mates(self, team: Team) -> Obs:
-        """That leaf, [B, ...], by its name; nothing for a policy that does not mind."""
+        """That leaf, [B, ...], by its name; only asked for where it does."""

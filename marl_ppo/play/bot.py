@@ -134,7 +134,7 @@ class Bot:
         seen = [self._see(group, group.agents[a], observations, infos) for a in now]
         mask = torch.from_numpy(np.stack([mask for _, mask in seen])) if group.masked else None
         obs: Obs = {leaf: torch.from_numpy(np.stack([leaves[leaf] for leaves, _ in seen])) for leaf in group.obs}
-        if isinstance(policy, MindsMates):
+        if isinstance(policy, MindsMates) and policy.minds_mates:
             obs = {**obs, **policy.of_mates(self._team(part, now, observations, infos))}
         decision = policy.act(
             obs,

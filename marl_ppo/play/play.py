@@ -237,7 +237,7 @@ class Play:
         policy = part.policy
         if isinstance(policy, Stack):
             policy = policy.of(self._member_of[_take(self.seats[g], rows)])
-        if isinstance(policy, MindsMates):
+        if isinstance(policy, MindsMates) and policy.minds_mates:
             obs = {**obs, **policy.of_mates(self._team(part, rows))}
         decision = policy.act(
             obs,
