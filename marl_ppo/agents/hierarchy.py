@@ -91,10 +91,10 @@ class HierarchicalActor:
         self.manager, self.worker, self.space = manager, worker, space
         self.subgoal_steps, self.least_steps = subgoal_steps, least_steps
         self.watches, self.tells, self.mates = watches, tells, mates
-        self._choice = 1 if isinstance(space.action, spaces.Discrete) else int(space.action.shape[0])
-        self._own = self._choice + 3
+        self.option_size = 3 + (1 if isinstance(space.action, spaces.Discrete) else int(space.action.shape[0]))
+        """columns of a memory that tell of the option; the levels' own come after them"""
         self.noise_size = manager.noise_size + worker.noise_size
-        self.memory_size = self._own + manager.memory_size + worker.memory_size
+        self.memory_size = self.option_size + manager.memory_size + worker.memory_size
 
     def act(
         self,
@@ -112,8 +112,10 @@ class HierarchicalActor:
         option = self.option(memory)
         managing, working = self.memories(memory)
         is_new = self.is_due(option, flat, is_start)
-        age = torch.where(is_new, 0.0, option.age)
-        rows = torch.arange(len(flat)) if self.watches else torch.nonzero(is_new).flatten()
+        age = option.age.masked_fill(is_new, 0.0)
+        rows = fresh = torch.nonzero(is_new).flatten()
+        if self.watches:
+            rows = torch.arange(len(flat))
         chosen, logprob = option.chosen, option.logprob
         if len(rows):
             decided = self.manager_of(rows).act(
@@ -122,14 +124,15 @@ class HierarchicalActor:
                 agent_index[rows],
                 is_start[rows],
                 managing[rows],
-                noise[rows, : self.manager.noise_size],
+                noise[:, : self.manager.noise_size][rows],
                 greedy,
             )
             if managing.shape[1]:
                 managing = managing.index_copy(0, rows, decided.memory)
-            counts = is_new[rows]
-            chosen = chosen.index_copy(0, rows[counts], decided.actions[counts])
-            logprob = logprob.index_copy(0, rows[counts], decided.logprob[counts])
+            actions, logprobs = decided.actions, decided.logprob
+            if self.watches:
+                actions, logprobs = actions[fresh], logprobs[fresh]
+            chosen, logprob = chosen.index_copy(0, fresh, actions), logprob.index_copy(0, fresh, logprobs)
         acted = self.worker.act(
             {**own, SUBGOAL: self.shown(chosen, age, flat)},
             action_mask,
@@ -139,8 +142,11 @@ class HierarchicalActor:
             noise[:, self.manager.noise_size :],
             greedy,
         )
-        kept = [chosen.view(len(chosen), -1).float(), (age + 1)[:, None], logprob[:, None], is_new.float()[:, None]]
-        return Decision(acted.actions, acted.logprob, torch.cat([*kept, managing, acted.memory], -1))
+        choice = chosen.float().view(len(chosen), -1).unbind(-1)
+        kept = torch.stack([*choice, age + 1, logprob, is_new.float()], -1)
+        if self.memory_size > self.option_size:
+            kept = torch.cat([kept, managing, acted.memory], -1)
+        return Decision(acted.actions, acted.logprob, kept)
 
     @property
     def minds_mates(self) -> bool:
@@ -188,11 +194,15 @@ class HierarchicalActor:
         return shown if self.tells else torch.zeros_like(shown)
 
     def option(self, memory: Tensor) -> Option:
-        """What a memory [B, M] tells of the option."""
-        c = self._choice
-        return Option(one_of(memory[:, :c], self.space.action), memory[:, c], memory[:, c + 1], memory[:, c + 2] > 0.5)
+        """What a memory [B, M], or its first `option_size` columns, tells of the option."""
+        *choice, age, logprob, is_new = memory[:, : self.option_size].unbind(-1)
+        return Option(one_of(choice, self.space.action), age, logprob, is_new > 0.5)
+
+    def is_new(self, memory: Tensor) -> Tensor:
+        """bool [B]: whether the option that a memory tells of was chosen at its decision."""
+        return memory[:, self.option_size - 1] > 0.5
 
     def memories(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """(the manager's, the worker's) part of a memory."""
-        rest = memory[:, self._own : self.memory_size]
+        rest = memory[:, self.option_size : self.memory_size]
         return rest[:, : self.manager.memory_size], rest[:, self.manager.memory_size :]

@@ -21,11 +21,14 @@ class PlaceReader:
         self._own = offset + whereabouts.own
         self.cells = torch.tensor(whereabouts.cells, dtype=torch.float32) / 2
         """what makes a cell's width 1"""
+        self._half_cell = 0.5 / self.cells
         places = [offset + thing.place for thing in self.things.values()]
         self._ways = torch.tensor([[place, place + 1] for place in places], dtype=torch.int64).view(-1, 2)
         known = [thing.known for thing in self.things.values()]
-        self._always = torch.tensor([index is None for index in known], dtype=torch.bool)
         self._known = torch.tensor([0 if index is None else offset + index for index in known], dtype=torch.int64)
+        self._where = torch.cat([self._ways, self._known[:, None]], -1)
+        self._above = torch.tensor([-torch.inf if index is None else 0.5 for index in known])
+        """it is known to be there where its number is greater"""
 
     @classmethod
     def of(cls, group: Group, kind: str, *, of_things: bool = False) -> "PlaceReader":
@@ -50,12 +53,12 @@ class PlaceReader:
 
     def ways(self, obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B T 2"], Bool[Tensor, "B T"]]:
         """From the agent to every thing, and whether it is known to be there."""
-        return obs[:, self._ways].float(), self._always | (obs[:, self._known] > 0.5)
+        return obs[:, self._ways].float(), obs[:, self._known] > self._above
 
     def way(self, thing: Int64[Tensor, " B"], obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B 2"], Bool[Tensor, " B"]]:
         """The same to one thing for each row."""
-        known = self._always[thing] | (obs.gather(1, self._known[thing][:, None])[:, 0] > 0.5)
-        return obs.gather(1, self._ways[thing]).float(), known
+        found = obs.gather(1, self._where[thing])
+        return found[:, :2].float(), found[:, 2] > self._above[thing]
 
     def cell(self, obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
         """Number of the cell that the agent is in."""
@@ -77,4 +80,4 @@ class PlaceReader:
 
     def is_near(self, way: Float[Tensor, "*B 2"]) -> Bool[Tensor, "*B"]:
         """Whether a way is shorter than half a cell along both axes."""
-        return ((self.cells * way).abs() < 0.5).all(-1)
+        return (way.abs() < self._half_cell).all(-1)

@@ -8,7 +8,7 @@ Obs are flat rows [B, d], before and after a step. Rows of seats that are no mor
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -90,6 +90,9 @@ class Places:
         self._read = PlaceReader.of(self.group, "place")
         columns, lines = self._read.whereabouts.cells
         self.action: ActionSpace = spaces.Discrete(columns * lines)
+        middles = ((2 * torch.arange(count) + 1) / count - 1 for count in (lines, columns))
+        self._places = torch.stack(torch.meshgrid(*middles, indexing="ij")[::-1], -1).view(-1, 2)
+        """of every cell, line by line from below"""
 
     def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
         """All of them."""
@@ -112,9 +115,7 @@ class Places:
 
     def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
         """The middle of the cell."""
-        columns, lines = self._read.whereabouts.cells
-        column, line = chosen % columns, torch.div(chosen, columns, rounding_mode="floor")
-        return torch.stack([(2 * column + 1) / columns - 1, (2 * line + 1) / lines - 1], -1).to(obs)
+        return self._places[chosen]
 
     def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
         """The last place."""
@@ -135,6 +136,7 @@ class Things:
         self._read = PlaceReader.of(self.group, "thing", of_things=True)
         self.action: ActionSpace = spaces.Discrete(len(self._read.things))
         self.size = len(self._read.things) + 2
+        self._names = torch.eye(len(self._read.things))
 
     def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
         """Those that are known to be there; all of them where none is."""
@@ -144,7 +146,7 @@ class Things:
     def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B size"]:
         """Which it is, and the way there."""
         way, _ = self._read.way(chosen, obs)
-        return torch.cat([torch.nn.functional.one_hot(chosen, len(self._read.things)).to(obs), way], -1)
+        return torch.cat([self._names[chosen], way], -1)
 
     def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
         """At it, or it is not there any more."""
@@ -179,6 +181,7 @@ class Endless:
     def __init__(self, action: spaces.Discrete) -> None:
         self.action: ActionSpace = action
         self.size = int(action.n)
+        self._names = torch.eye(self.size)
 
     def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
         """All of them."""
@@ -186,7 +189,7 @@ class Endless:
 
     def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B K"]:
         """Which it is."""
-        return torch.nn.functional.one_hot(chosen, self.size).to(obs)
+        return self._names[chosen]
 
     def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
         """Never."""
@@ -215,7 +218,6 @@ class Actions(Endless):
         return torch.zeros(len(before))
 
 
-def one_of(chosen: Float[Tensor, "B C"], action: ActionSpace) -> Int64[Tensor, "B"] | Int64[Tensor, "B C"]:
-    """A choice that was kept as numbers, as an action again."""
-    whole = chosen.round().long()
-    return whole[:, 0] if isinstance(action, spaces.Discrete) else whole
+def one_of(numbers: Sequence[Float[Tensor, "B"]], action: ActionSpace) -> Int64[Tensor, "B"] | Int64[Tensor, "B C"]:
+    """A choice that was kept as C numbers, as an action again."""
+    return numbers[0].long() if isinstance(action, spaces.Discrete) else torch.stack(list(numbers), -1).long()

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from marl_ppo.agents.hierarchy import MATES, SUBGOAL, HierarchicalActor, Option
 from marl_ppo.agents.observations import flat_obs
-from marl_ppo.agents.subgoals import Learned, one_of
+from marl_ppo.agents.subgoals import Learned
 from marl_ppo.envs.world import ActionSpace, Array, WorldSpec
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.ppo.advantages import generalized_advantage
@@ -120,25 +120,17 @@ class Levels:
         if isinstance(actor.space, Learned) and worker is not None:
             worker.besides = {"subgoals": actor.space}
         self._store, self._group, self._config = store, group, config
-        steps, (copies, self._agents) = store.num_steps, store.rewards[group].shape[1:]
-        seats, space = copies * self._agents, actor.space.action
-        # Of every step of the rollout, [T, S, ...].
-        self._decided = torch.zeros(steps, seats, dtype=torch.bool)
-        self._options = Option(
-            chosen=one_of(torch.zeros(steps * seats, math.prod(space.shape or (1,))), space).unflatten(0, (steps, seats)),
-            age=torch.zeros(steps, seats),
-            logprob=torch.zeros(steps, seats),
-            is_new=torch.zeros(steps, seats, dtype=torch.bool),
-        )
-        self._reached = torch.zeros(steps, seats, dtype=torch.bool)
-        self._paid = torch.zeros(steps, seats)
+        copies, self._agents = store.rewards[group].shape[1:]
+        self._kept = torch.zeros(store.num_steps, copies * self._agents, actor.option_size)
+        """[T, S, ...]: what memory told of the option after every decision of the rollout; zeros where there was none"""
+        self._options: Option
+        """the same once it is full, [T * S, ...]"""
         self._last_obs: list[tuple[Tensor, Tensor]] = []
         """(flat index, obs) where an episode ended, which the store does not keep"""
 
     def begin(self) -> None:
         """See `Pupil`."""
-        self._decided.zero_()
-        self._options.is_new.zero_()
+        self._kept.zero_()
         self._last_obs.clear()
         for student in (self.manager, self.worker):
             if student is not None:
@@ -148,20 +140,20 @@ class Levels:
         """See `Pupil`."""
         first, last = copies.start * self._agents, copies.stop * self._agents
         own = slice(first, last) if decided.rows is None else decided.rows + first
-        option = self.actor.option(decided.decision.memory)
-        self._decided[step, own] = True
-        for kept, told in zip(self._options, option, strict=True):
-            kept[step, own] = told
+        kept = decided.decision.memory[:, : self.actor.option_size]
+        self._kept[step, own] = kept
         managing, working = self.actor.memories(decided.memory_in)
         if self.worker is not None:
             if self.worker.policy.critic.memory_size:
+                option = self.actor.option(kept)
                 obs = flat_obs({leaf: decided.obs[leaf] for leaf in self._store.obs[self._group]})
                 self._show(1 + step, own, self.actor.shown(option.chosen, option.age - 1, obs))
             self.worker.record(decided._replace(memory_in=working), step, copies)
 
-        fresh = torch.nonzero(option.is_new).flatten()
+        fresh = torch.nonzero(self.actor.is_new(kept)).flatten()
         if self.manager is None or not len(fresh):
             return
+        option = self.actor.option(kept[fresh])
         rows = fresh if decided.rows is None else decided.rows[fresh]
         if MATES in decided.obs:
             seen = self.manager.store.obs[self._group][MATES][1 + step].flatten(0, 1)
@@ -173,7 +165,7 @@ class Levels:
                 decided.obs,
                 decided.is_start[fresh],
                 managing[fresh],
-                decided.decision._replace(actions=option.chosen[fresh], logprob=option.logprob[fresh]),
+                decided.decision._replace(actions=option.chosen, logprob=option.logprob),
             ),
             step,
             copies,
@@ -184,7 +176,7 @@ class Levels:
         ended = torch.from_numpy(np.flatnonzero(play.world.outputs.ended)) + copies.start
         if len(ended):
             seats = (ended[:, None] * self._agents + torch.arange(self._agents)).flatten()
-            self._last_obs.append((step * self._decided.shape[1] + seats, self._obs(step + 2, seats).clone()))
+            self._last_obs.append((step * self._kept.shape[1] + seats, self._obs(step + 2, seats)))
         if self.manager is not None:
             self.manager.after_step(play, step, copies)
         if self.worker is None or self._config.cut:
@@ -193,8 +185,8 @@ class Levels:
         self.worker.store.truncations[self._group][step + 2, copies] = truncated
         if truncated.any():
             own = slice(copies.start * self._agents, copies.stop * self._agents)
-            chosen, age = self._options.chosen[step, own], self._options.age[step, own]
-            self._show(step + 2, own, self.actor.shown(chosen, age, self._obs(step + 2, own)))
+            option = self.actor.option(self._kept[step, own])
+            self._show(step + 2, own, self.actor.shown(option.chosen, option.age, self._obs(step + 2, own)))
             self.worker.after_step(play, step, copies)
 
     def end(self, plays: Sequence[Play]) -> None:
@@ -203,13 +195,14 @@ class Levels:
         as if it went on."""
         g, space = self._group, self.actor.space
         everything = self._store.seats_obs(g)
-        seats = self._decided.shape[1]
+        seats = self._kept.shape[1]
+        self._options = self.actor.option(self._kept.flatten(0, 1))
         before, after, now = everything[seats:-seats], everything[2 * seats :].clone(), everything[-seats:]
         for index, obs in self._last_obs:
             after[index] = obs
         self._judge(before, after)
         if self.manager is not None and (mask := self.manager.store.action_mask[g]) is not None:
-            begun = torch.nonzero(self._options.is_new.flatten()).flatten()
+            begun = torch.nonzero(self._options.is_new).flatten()
             mask[1:-1].flatten(0, 2)[begun] = space.legal(before[begun])
         mine = torch.from_numpy(np.concatenate([play.played_by(self.actor, g) for play in plays])).flatten()
         memory = torch.cat([play.memory[g][:, : self.actor.memory_size] for play in plays])
@@ -221,14 +214,13 @@ class Levels:
             self._acting = torch.from_numpy(self.worker.about_to_act(plays)).flatten()
             self._show(-1, slice(None), self.actor.shown(self._last.chosen, self._last.age, now))
         if isinstance(space, Learned):
-            told = self._decided & self._store.alive[g][2:].flatten(1)
-            space.learn(self._options.chosen[told], everything[2 * seats :][told.flatten()])
+            told = self._decided & self._store.alive[g][2:].flatten()
+            space.learn(self._options.chosen[told], everything[2 * seats :][told])
 
     def _judge(self, before: Tensor, after: Tensor) -> None:
         """Of every step, by flat obs [T * S, d] before and after it: what the worker saw, was paid, and whether it is over."""
-        g, space, config = self._group, self.actor.space, self._config
-        options = Option(*(field.flatten(0, 1) for field in self._options))
-        decided = self._decided.flatten()
+        g, space, config, options = self._group, self.actor.space, self._config, self._options
+        self._decided = decided = options.age > 0
         rewards, terminated, truncated, alive = (
             arrays[g][2:].flatten()
             for arrays in (self._store.rewards, self._store.terminations, self._store.truncations, self._store.alive)
@@ -236,14 +228,13 @@ class Levels:
         reached = decided & space.reached(options.chosen, after)
         over = decided & self.actor.is_over(options.age, reached) | terminated | truncated
         # What was sought and ended the episode can no more be seen, but it paid.
-        self._reached.view(-1)[:] = torch.where(terminated, rewards > 0, reached & over)
+        self._reached = torch.where(terminated, rewards > 0, reached & over)
         if self.worker is None:
             return
         if not self.worker.policy.critic.memory_size:
             shown = self.actor.shown(options.chosen, options.age - 1, before).masked_fill(~decided[:, None], 0.0)
             self.worker.store.obs[g][SUBGOAL][1:-1].view(len(shown), -1)[:] = shown
-        paid = self._paid.view(-1)
-        paid[:] = torch.where(decided & alive, space.reward(options.chosen, before, after), 0.0)
+        self._paid = paid = torch.where(decided & alive, space.reward(options.chosen, before, after), 0.0)
         summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
         self.worker.store.rewards[g][2:].view(-1)[:] = summed
         self.worker.store.terminations[g][2:].view(-1)[:] = over if config.cut else terminated
@@ -259,7 +250,7 @@ class Levels:
             f"{self.name}.{WORKER}/subgoal_reached": self._reached.sum() / options,
         }
         if self.worker is not None:
-            rewards = self._store.rewards[self._group][2:].flatten(1)
+            rewards = self._store.rewards[self._group][2:].flatten()
             found |= {
                 f"{self.name}.{WORKER}/intrinsic_return": self._paid.sum() / options,
                 f"{self.name}.{WORKER}/extrinsic_return": (self._decided * rewards).sum() / options,

@@ -174,10 +174,15 @@ class _PerThread(threading.local, Generic[Net]):
     def __init__(self, module: nn.Module, make: Callable[[], Net]) -> None:
         self._parameters = list(module.parameters())
         self._net = make()
+        self._where: list[int] = []
+        self._views: list[Array] = []
 
     def loaded(self) -> Net:
         """This thread's net, with the weights the module has now."""
-        self._net.load(np.concatenate(flat_views(self._parameters)))
+        where = [parameter.data_ptr() for parameter in self._parameters]
+        if where != self._where:
+            self._where, self._views = where, flat_views(self._parameters)
+        self._net.load(np.concatenate(self._views))
         return self._net
 
 
