@@ -116,6 +116,15 @@ def _step(seen: Array, known: Array, held: Array, gates: Array) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def step_once(seen: Array, known: Array, held: Array) -> None:
+    """Change the memory `held` [B, M] as a step does, by what its gates make of the inputs, `seen` [B, 3M], and of memory,
+    `known` [B, 3M], biases included; `seen` is overwritten."""
+    gates = np.empty(4 * held.shape[1], np.float32)
+    for b in range(len(held)):
+        _step(seen[b], known[b], held[b], gates)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _go_back(
     towards: Array, x: Array, into: Array, onto: Array, starts: Array, before: Array, gates: Array,
     to_x: Array, to_memory: Array, to_into: Array, to_onto: Array, to_bias_into: Array, to_bias_onto: Array,

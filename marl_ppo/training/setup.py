@@ -26,7 +26,8 @@ from marl_ppo.training.collector import Collector, Pupil
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.elsewhere import ActingElsewhere, ValuesElsewhere
 from marl_ppo.training.fused.playing import FusedActing, FusedValues
-from marl_ppo.training.fused.source import FusedGradients, why_not_fused
+from marl_ppo.training.fused.remembering import RememberingActing, RememberingValues
+from marl_ppo.training.fused.source import FusedGradients, why_not_fused, why_not_played
 from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.learner import Learner
 from marl_ppo.training.levels import Levels, ManagerStudent, WorkerStudent, manager_store, worker_store
@@ -166,7 +167,7 @@ def _enrol(
         policy, level = policies[name], part.level
         fused = _is_fused(policy, part, config)
         learners[name] = learner = _learner(policy, part, config, fused, executor)
-        actor, critic = _at_play(policy, part, config, fused)
+        actor, critic = _at_play(policy, part, config)
         kind = {MANAGER: ManagerStudent, WORKER: WorkerStudent}.get(level, CuriousStudent if config.novelty else Student)
         g = [group.name for group in spec.groups].index(part.group.name)
         students[name] = student = kind(policy, stores[level], g, learner.value_norm, actor=actor, critic=critic)
@@ -192,7 +193,7 @@ def _pupils(
 
 
 def _is_fused(policy: ActorCritic, part: Part, config: TrainConfig) -> bool:
-    """Whether hand-derived code plays and, under PPO, learns."""
+    """Whether hand-derived code learns, under PPO."""
     reason = why_not_fused(policy, part.group, part.network, config.device)
     if reason is None and type(policy.critic) is not Critic:
         reason = f"the critic {config.critic!r}"
@@ -213,14 +214,17 @@ def _learner(policy: ActorCritic, part: Part, config: TrainConfig, fused: bool, 
     return Learner(policy, part.ppo, gradients, begins=begins, threads=config.threads, executor=executor)
 
 
-def _at_play(policy: ActorCritic, part: Part, config: TrainConfig, fused: bool) -> tuple[Policy, ForwardCritic]:
+def _at_play(policy: ActorCritic, part: Part, config: TrainConfig) -> tuple[Policy, ForwardCritic]:
     """What plays and values in the policy's name: itself, or a twin that suits the processor better."""
-    device = torch.device(config.device)
+    actor, critic, network, device = policy.actor, policy.critic, part.network, torch.device(config.device)
     if device.type != "cpu":
-        return ActingElsewhere(policy.actor, device), ValuesElsewhere(policy.critic, device)
-    if fused:
-        return FusedActing(policy.actor, part.network), FusedValues(policy.critic, part.network)
-    return policy.actor, policy.critic
+        return ActingElsewhere(actor, device), ValuesElsewhere(critic, device)
+    if config.fused is False or why_not_played(policy, part.group, network, config.device) is not None:
+        return actor, critic
+    remembers, is_known = network.memory != "none", type(critic) is Critic
+    acts: Policy = RememberingActing(actor, network) if remembers else FusedActing(actor, network)
+    values: ForwardCritic = RememberingValues(critic, network) if remembers else FusedValues(critic, network)
+    return acts, values if is_known else critic
 
 
 def _seeds(seed: int, first_copy: int) -> SeedSource:

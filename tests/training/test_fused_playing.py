@@ -1,5 +1,7 @@
 """A policy's fused twin in play: the same decisions, the same values."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -7,11 +9,12 @@ from marl_ppo.agents.actor_critic import ActorCritic
 from marl_ppo.agents.networks import NetworkConfig
 from marl_ppo.envs.registry import make_world
 from marl_ppo.training.fused.playing import FusedActing, FusedValues
+from marl_ppo.training.fused.remembering import RememberingActing, RememberingValues
 
 
-def spread_policy(kind: str) -> tuple[ActorCritic, NetworkConfig]:
+def spread_policy(kind: str, **settings: Any) -> tuple[ActorCritic, NetworkConfig]:
     spec = make_world("spread", num_envs=1).spec
-    network = NetworkConfig(hidden=(20, 16))
+    network = NetworkConfig(**{"hidden": (20, 16), **settings})
     return ActorCritic(spec, spec.groups[0], kind, network, torch.Generator().manual_seed(0)), network  # type: ignore[arg-type]
 
 
@@ -51,3 +54,33 @@ def test_fused_values_equal_the_critics(kind: str) -> None:
 
     torch.testing.assert_close(values, policy.critic(*situation)[0].detach(), rtol=1e-5, atol=1e-5)
     assert memory.shape == (40, 0)
+
+
+@pytest.mark.parametrize("hidden", [(20, 16), (16,)])
+def test_twins_with_a_gru_decide_value_and_remember_alike_step_after_step(hidden: tuple[int, ...]) -> None:
+    policy, network = spread_policy("own", hidden=hidden, memory="gru")
+    acts, values = RememberingActing(policy.actor, network), RememberingValues(policy.critic, network)
+    generator = torch.Generator().manual_seed(1)
+    memories = [torch.zeros(90, 16)] * 4
+    for step in range(6):
+        with torch.no_grad():
+            for parameter in policy.parameters():
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+            obs, agents = torch.randn(90, 18, generator=generator), torch.arange(3).repeat(30)
+            starts = torch.rand(90, generator=generator) < 0.3
+            noise, mask = torch.rand(90, 1, generator=generator), torch.ones(90, 5, dtype=torch.bool)
+            situation = {"obs": {"vector": obs}, "action_mask": mask, "agent_index": agents, "is_start": starts, "noise": noise}
+            plain = policy.actor.act(**situation, memory=memories[0], greedy=False)
+            found = acts.act(**situation, memory=memories[1], greedy=False)
+            inputs = policy.critic.seat_inputs(None, obs, agents)
+            told, kept = policy.critic(inputs, starts, memories[2])
+            told_again, kept_again = values(inputs, starts, memories[3])
+
+        assert (plain.actions == found.actions).float().mean() > 0.98
+        same = plain.actions == found.actions
+        torch.testing.assert_close(found.logprob[same], plain.logprob[same], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(told_again, told, rtol=1e-5, atol=1e-5)
+        memories = [plain.memory, found.memory, kept, kept_again]
+        torch.testing.assert_close(memories[1], memories[0], rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(memories[3], memories[2], rtol=1e-5, atol=1e-5)
+        assert memories[0].abs().max() > 0.1, step

@@ -24,7 +24,7 @@ from marl_ppo.training.fused.inputs import Inputs
 from marl_ppo.training.fused.mlp import Array, FusedMLP
 
 Net = TypeVar("Net", bound=FusedMLP)
-_NOTHING_SHARED = np.zeros((1, 0), np.float32)
+_NOTHING = np.zeros((1, 0), np.float32)
 _NO_INDEX = np.zeros(1, np.int64)
 
 
@@ -35,7 +35,7 @@ class FusedActing:
         self.actor = actor
         self.noise_size = actor.noise_size
         self.memory_size = actor.memory_size
-        self._nets = _PerThread(actor, lambda: FusedActor(widths(actor), network.activation))
+        self._nets = PerThread(list(actor.parameters()), lambda sizes: FusedActor(sizes, network.activation))
 
     def act(
         self,
@@ -50,13 +50,8 @@ class FusedActing:
         """See `Policy.act`."""
         if greedy:
             return self.actor.act(obs, action_mask, agent_index, is_start, memory, noise, greedy)
-        own = _array(self.actor.encoder(flat_obs(obs)))
-        index = _array(agent_index) if len(own) else _NO_INDEX
-        inputs = Inputs(_NOTHING_SHARED, own, index, self.actor.num_indices)
-        mask = np.zeros((0, 1), bool) if action_mask is None else _array(action_mask)
-        actions, logprob = np.empty(len(own), np.int64), np.empty(len(own), np.float32)
-        self._nets.loaded().act(inputs, mask, _array(noise).reshape(-1), actions, logprob)
-        return Decision(torch.from_numpy(actions), torch.from_numpy(logprob), memory)
+        inputs = only_own(self.actor.encoder(flat_obs(obs)), agent_index, self.actor.num_indices)
+        return Decision(*sampled(self._nets.loaded(), inputs, action_mask, noise), memory)
 
 
 class FusedStack:
@@ -69,7 +64,7 @@ class FusedStack:
         """float32 [K, P]"""
         self.noise_size, self.memory_size = actors[0].noise_size, actors[0].memory_size
         self._nets = threading.local()
-        self._make = lambda: FusedActor(widths(actors[0]), activation)
+        self._make = lambda: FusedActor(widths(actors[0].parameters()), activation)
 
     def of(self, members: Tensor) -> Policy:
         """See `Stack.of`."""
@@ -78,15 +73,14 @@ class FusedStack:
     def act(self, members: Tensor, obs: Obs, mask: Tensor | None, agent_index: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Sampled actions and their log-probability [B]."""
         actor = self._actors[0]
-        own, index = _array(actor.encoder(flat_obs(obs))), _array(agent_index)
-        inputs = Inputs(_NOTHING_SHARED, own, index if len(own) else _NO_INDEX, actor.num_indices)
-        legal = np.zeros((0, 1), bool) if mask is None else _array(mask)
+        inputs = only_own(actor.encoder(flat_obs(obs)), agent_index, actor.num_indices)
+        legal = np.zeros((0, 1), bool) if mask is None else as_array(mask)
         order = np.argsort(members.numpy(), kind="stable")
         ends = np.bincount(members.numpy(), minlength=len(self.parameters)).cumsum()
-        actions, logprob = np.empty(len(own), np.int64), np.empty(len(own), np.float32)
+        actions, logprob = np.empty(len(members), np.int64), np.empty(len(members), np.float32)
         if not hasattr(self._nets, "net"):
             self._nets.net = self._make()
-        self._nets.net.act_in_turn(self.parameters, order, ends, inputs, legal, _array(noise).reshape(-1), actions, logprob)
+        self._nets.net.act_in_turn(self.parameters, order, ends, inputs, legal, as_array(noise).reshape(-1), actions, logprob)
         return torch.from_numpy(actions), torch.from_numpy(logprob)
 
     def greedy(self, members: Tensor) -> Policy:
@@ -147,12 +141,12 @@ class FusedValues:
 
     def __init__(self, critic: Critic, network: NetworkConfig) -> None:
         self.critic = critic
-        self._nets = _PerThread(critic, lambda: FusedCritic(widths(critic), network.activation))
+        self._nets = PerThread(list(critic.parameters()), lambda sizes: FusedCritic(sizes, network.activation))
 
     def __call__(self, inputs: Tensor, is_start: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """See `Critic.forward`: rows [B, size] to values [B, A], or [B] if the critic runs per seat."""
         values = np.empty((len(inputs), self.critic.output.out_features), np.float32)
-        self._nets.loaded().values(Inputs(_NOTHING_SHARED, _array(self.critic.encode(inputs)), _NO_INDEX, 0), values)
+        self._nets.loaded().values(only_own(self.critic.encode(inputs)), values)
         found = torch.from_numpy(values)
         return found.squeeze(-1) if self.critic.per_seat else found, memory
 
@@ -162,30 +156,48 @@ def flat_views(parameters: Iterable[Tensor]) -> list[Array]:
     return [parameter.detach().numpy().reshape(-1) for parameter in parameters]
 
 
-def widths(module: nn.Module) -> list[int]:
-    """Inputs, hidden layers and outputs of a module made of linear layers."""
-    parameters = list(module.parameters())
-    return [parameters[0].shape[1], *(len(bias) for bias in parameters[1::2])]
+def widths(parameters: Iterable[Tensor]) -> list[int]:
+    """Inputs, hidden layers and outputs of linear layers, whose weights and biases these are in turn."""
+    first, *others = parameters
+    return [first.shape[1], *(len(bias) for bias in others[::2])]
 
 
-class _PerThread(threading.local, Generic[Net]):
-    """A net for each thread that asks."""
+def only_own(own: Tensor, index: Tensor | None = None, num_indices: int = 0) -> Inputs:
+    """Rows [B, d] with nothing shared, and their `index` int64 [B] one-hot."""
+    return Inputs(_NOTHING, as_array(own), as_array(index) if index is not None and len(own) else _NO_INDEX, num_indices)
 
-    def __init__(self, module: nn.Module, make: Callable[[], Net]) -> None:
-        self._parameters = list(module.parameters())
-        self._net = make()
+
+def sampled(net: FusedActor, inputs: Inputs, mask: Tensor | None, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Actions int64 [B] and their log-probability [B]."""
+    legal = np.zeros((0, 1), bool) if mask is None else as_array(mask)
+    actions, logprob = np.empty(len(noise), np.int64), np.empty(len(noise), np.float32)
+    net.act(inputs, legal, as_array(noise).reshape(-1), actions, logprob)
+    return torch.from_numpy(actions), torch.from_numpy(logprob)
+
+
+class PerThread(threading.local, Generic[Net]):
+    """A net for each thread that asks, of linear layers with these weights and biases; made for their widths."""
+
+    def __init__(self, parameters: Sequence[Tensor], make: Callable[[list[int]], Net]) -> None:
+        self._parameters = parameters
+        self._net = make(widths(self._parameters))
         self._where: list[int] = []
         self._views: list[Array] = []
+        self._loaded = np.zeros(0, np.float32)
 
     def loaded(self) -> Net:
-        """This thread's net, with the weights the module has now."""
+        """This thread's net, with the weights as they are now."""
         where = [parameter.data_ptr() for parameter in self._parameters]
         if where != self._where:
             self._where, self._views = where, flat_views(self._parameters)
-        self._net.load(np.concatenate(self._views))
+        now = np.concatenate(self._views)
+        # To compare is cheaper than to lay the weights out; an optimiser's step leaves no other trace.
+        if not np.array_equal(now, self._loaded):
+            self._loaded = now
+            self._net.load(now)
         return self._net
 
 
-def _array(tensor: Tensor) -> Array:
+def as_array(tensor: Tensor) -> Array:
     """The same memory, unless it is not contiguous: the kernels are compiled for arrays that are."""
     return tensor.contiguous().numpy()

@@ -16,18 +16,23 @@ from marl_ppo.training.fused.playing import flat_views, widths
 from marl_ppo.training.gradients import Gradient, LossConfig, Targets
 
 
-def why_not_fused(policy: ActorCritic, group: Group, network: NetworkConfig, device: str) -> str | None:
-    """What keeps the hand-derived update from serving this policy; None if it does serve."""
+def why_not_played(policy: ActorCritic, group: Group, network: NetworkConfig, device: str) -> str | None:
+    """What keeps the compiled twins from playing and valuing for this policy; None if they do."""
     reasons = {
         "obs that need a learned encoder": policy.actor.encoder.is_learned or policy.critic.shared_encoder.is_learned,
         "actions that are not discrete": not isinstance(group.action, spaces.Discrete),
-        "memory": network.memory != "none",
         "bf16": network.precision != "float32",
         f"the activation {network.activation!r}": network.activation not in ("tanh", "relu"),
-        "critic_input 'both'": policy.critic.kind == "both",
         f"the device {device!r}": device != "cpu",
     }
     return next((reason for reason, met in reasons.items() if met), None)
+
+
+def why_not_fused(policy: ActorCritic, group: Group, network: NetworkConfig, device: str) -> str | None:
+    """What keeps the hand-derived update from serving this policy; None if it does serve."""
+    reasons = {"memory": network.memory != "none", "critic_input 'both'": policy.critic.kind == "both"}
+    here = next((reason for reason, met in reasons.items() if met), None)
+    return why_not_played(policy, group, network, device) or here
 
 
 class FusedGradients:
@@ -35,7 +40,7 @@ class FusedGradients:
 
     def __init__(self, policy: ActorCritic, network: NetworkConfig, threads: int) -> None:
         self._policy = policy
-        actor, critic = (widths(module) for module in (policy.actor, policy.critic))
+        actor, critic = (widths(module.parameters()) for module in (policy.actor, policy.critic))
         activation = network.activation
         self._actors = [FusedActor(actor, activation) for _ in range(threads)]
         self._critics = [FusedCritic(critic, activation) for _ in range(threads)]
