@@ -5,7 +5,7 @@ a tree, `leagues.exact` tells the true one.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,11 @@ class Exploited:
     interval: Interval
     """Wilson, 95 %"""
     responder: Player
+
+
+def responder_config(config: TrainConfig, *, total_steps: int, seed: int) -> TrainConfig:
+    """How a best response trains in a league one of whose learners trains as `config` says: all of it, from new weights."""
+    return replace(config, total_steps=total_steps, seed=seed, learn=(), start_from=None)
 
 
 def exploit(

@@ -18,15 +18,16 @@ from marl_ppo.leagues.sampling import systematic_draw
 from marl_ppo.play.bank import SELF, Bank
 from marl_ppo.play.episodes import Episodes
 from marl_ppo.play.seating import Player
-from marl_ppo.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from marl_ppo.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, write_folder
 from marl_ppo.training.config_file import save_config
 from marl_ppo.training.fused.playing import fastest_stack
 from marl_ppo.training.policies import acting
 from marl_ppo.training.record import RECORD, cut_metrics, to_json
+from marl_ppo.training.start import load_start
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, START = "checkpoints", "start"
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Learner:
         )
         self.parts = [part for part in parts_of(spec) if part <= self.agents]
         self.bank = Bank(spec, self.parts, seed=self.train_config.seed, make_stack=fastest_stack)
-        self.trainer = Trainer(self.train_config, bank=self.bank)
+        self.trainer = Trainer(self.train_config, bank=self.bank, start=self._start())
         self._open = ExitStack()
         self._saved, self._saved_at = "", 0
 
@@ -149,6 +150,18 @@ class Learner:
         """End its threads, worlds and files."""
         self._open.close()
         self.trainer.close()
+
+    def _start(self) -> Checkpoint | None:
+        """What it begins with, and begins anew with, if that is somebody else's: as it was when the league began, whatever
+        becomes of that player."""
+        if self.train_config.start_from is None:
+            return None
+        kept = self.folder / START
+        if not kept.exists():
+            found = load_start(self.train_config)
+            assert found is not None
+            write_folder(kept, found)
+        return load_checkpoint(kept)
 
     def _record(self, progress: Progress) -> None:
         line = {"update": progress.update, "steps": progress.steps, "seconds": progress.seconds, **progress.metrics}

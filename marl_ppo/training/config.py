@@ -195,6 +195,8 @@ class TrainConfig:
     """teams that learn; all of them if empty"""
     others: str = "scripted"
     """who plays the teams that do not learn: scripted, random, or a trained player by name or folder"""
+    start_from: str | None = None
+    """a trained player by name or folder, with whose weights policies of the same names begin; initial ones if not given"""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     policy: PolicyKind = "flat"
     """one policy that acts, or a manager that sets subgoals and a worker that pursues them"""

@@ -127,6 +127,11 @@ def find_trained(name: str) -> Path:
     )
 
 
+def find_levels(name: str) -> list[Path]:
+    """What `find_trained` gives, or, of MANAGER+WORKER, the folders of both."""
+    return [find_trained(part) for part in name.split(JOIN, 1)] if _is_joined(name) else [find_trained(name)]
+
+
 def run_folders(name: str) -> list[Path]:
     """The folder of a run, or those of a group's seeds, by name or path. Raises UnknownNameError with the nearest name."""
     for path in (Path(name), RUNS / name):
@@ -269,7 +274,7 @@ def _is_joined(name: str) -> bool:
 
 def _joined(name: str, spec: WorldSpec, *, greedy: bool) -> Player:
     """The manager of one hierarchical player with the worker of another. Raises ConfigError where they do not go together."""
-    folders = [find_trained(part) for part in name.split(JOIN, 1)]
+    folders = find_levels(name)
     kinds = []
     for folder in folders:
         config = trained_config(folder)

@@ -28,6 +28,7 @@ from marl_ppo.training.policies import learning_agents
 from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
 from marl_ppo.training.setup import spec_of
 from marl_ppo.training.showcase import Showcase
+from marl_ppo.training.start import begun_anew, load_start
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
@@ -99,12 +100,15 @@ def train(config: TrainConfig, folder: Path | None = None, listener: RunListener
     frozen = _frozen_teams(config)
     source = find_trained(config.others) if frozen and not is_untrained(config.others) else None
     others = _others(config, frozen, config.others if source is None else str(source))
-    with Trainer(config, others) as trainer:
+    start, listener = load_start(config), listener or RunListener()
+    with Trainer(config, others, start=start) as trainer:
         folder = _claim(folder, trainer.config)
         with alone(folder / CONFIG):
             if source is not None:
                 copy_player(source, folder / OTHERS)
-            return _drive(trainer, Showcase(trainer.setup, others, folder / REPLAYS), folder, listener or RunListener())
+            for name in [] if start is None else begun_anew(start, trainer.setup.learners):
+                listener.on_warning(name, "start", f"{config.start_from} has no weights of it: it begins with initial ones")
+            return _drive(trainer, Showcase(trainer.setup, others, folder / REPLAYS), folder, listener)
 
 
 def resume(

@@ -41,13 +41,23 @@ class Progress:
 class Trainer:
     """One training run in memory; files are the business of `run.py`. Close it, or use it as a context."""
 
-    def __init__(self, config: TrainConfig, others: Mapping[str, Player] | None = None, bank: Bank | None = None) -> None:
-        """`others` play the teams that do not learn; with a `bank`, every episode's lineup is drawn from it."""
+    def __init__(
+        self,
+        config: TrainConfig,
+        others: Mapping[str, Player] | None = None,
+        bank: Bank | None = None,
+        start: Checkpoint | None = None,
+    ) -> None:
+        """`others` play the teams that do not learn; with a `bank`, every episode's lineup is drawn from it. Policies begin
+        with what `start` has of them (see `load_start`), the others with initial weights."""
         torch.set_num_threads(1)
         self.config = config
         self._executor = ThreadPoolExecutor(config.threads) if config.threads > 1 else None
         self.setup = build(config, others or {}, self._executor, bank)
         self._initial = state.capture_learners(self.setup)
+        if start is not None:
+            self._initial |= start.files
+            state.restore_learners(self.setup, self._initial)
         self.update = 0
         self.seconds = 0.0
         self._started = False

@@ -205,6 +205,8 @@ def test_who_waits_for_the_compiler_is_told(
         ("train spread --config picture.toml", "picture.toml is not TOML"),
         ("train spread --config foreign.toml", "foreign.toml holds settings for world 'tag'"),
         ("train spread --config wrong.toml", "wrong.toml has the unknown setting 'num_env'; did you mean 'num_envs'?"),
+        ("train spread --start-from nobody", "No player is called 'nobody'."),
+        ("train spread --start-from random", "start_from='random' has no weights; name a run, a checkpoint or a bot"),
         ("train spread --learn nobody", "world 'spread' has no team ['nobody']; its teams are ['agents']"),
         ("train tag --learn chasers --others nobody", "No player is called 'nobody'."),
         ("train --resume nothing", "No run is called 'nothing'."),
