@@ -46,7 +46,8 @@ class Exploited:
 
 def responder_config(config: TrainConfig, *, total_steps: int, seed: int) -> TrainConfig:
     """How a best response trains in a league one of whose learners trains as `config` says: all of it, from new weights."""
-    return replace(config, total_steps=total_steps, seed=seed, learn=(), start_from=None)
+    free = replace(config.hierarchy, frozen="none")
+    return replace(config, total_steps=total_steps, seed=seed, learn=(), start_from=None, hierarchy=free)
 
 
 def exploit(

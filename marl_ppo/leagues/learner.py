@@ -74,8 +74,8 @@ class Learner:
 
     def frozen_copy(self) -> Player:
         """The learner as it is now, for the others to meet."""
-        students = self.trainer.setup.students.items()
-        copies = {name: copy.deepcopy(student.policy.actor).cpu() for name, student in students}
+        policies = {name: learner.policy for name, learner in self.trainer.setup.learners.items()}
+        copies = {name: copy.deepcopy(policy.actor).cpu() for name, policy in policies.items()}
         return Player(name=self.name, policies=acting(self._spec, self.train_config, copies))
 
     def prepare(self, chances: Distribution, u: float, load: Callable[[list[str]], Mapping[str, Player]]) -> None:

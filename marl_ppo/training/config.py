@@ -136,6 +136,8 @@ class HierarchyConfig:
     each worker its own"""
     remembers: Literal["both", "manager", "worker"] = "both"
     """which level has the network's memory, where there is one"""
+    frozen: Literal["none", "manager", "worker"] = "none"
+    """the level that plays as it does in the player that `start_from` names, and does not learn, while the other one does"""
     cut: bool = True
     """whether for the worker an option is an episode; if not, it looks beyond, to what the next ones pay"""
     tell: bool = True
@@ -160,6 +162,11 @@ class HierarchyConfig:
             raise ConfigError(
                 f"managed_by={self.managed_by!r} leaves no manager to learn, which mix='advantages' and subgoals='action' need"
             )
+        if self.frozen != "none" and (self.managed_by != "learned" or self.subgoals == "action"):
+            alone = f"managed_by={self.managed_by!r}" if self.managed_by != "learned" else "subgoals='action'"
+            raise ConfigError(f"frozen={self.frozen!r} needs two levels, one of them to learn, and {alone} leaves only one")
+        if self.frozen == "manager" and self.mix == "advantages":
+            raise ConfigError("frozen='manager' leaves no manager to learn, which mix='advantages' needs; use mix 'rewards'")
         for name in ("held_out", "warm_up"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be within [0, 1), got {getattr(self, name)}")
@@ -236,6 +243,12 @@ class TrainConfig:
             raise ConfigError("surrogate 'lenient' is of algorithm 'ppo', got algorithm 'trpo'; use one or the other")
         if self.algorithm == "trpo" and self.policy == "hierarchical":
             raise ConfigError("policy 'hierarchical' learns by algorithm 'ppo', got algorithm 'trpo'; use one or the other")
+        if (frozen := self.hierarchy.frozen) != "none" and self.policy == "flat":
+            raise ConfigError(
+                f"hierarchy.frozen={frozen!r} is of policy 'hierarchical', got policy 'flat'; use one or the other"
+            )
+        if frozen != "none" and self.start_from is None:
+            raise ConfigError(f"hierarchy.frozen={frozen!r} keeps a {frozen} as it was trained; say which one, with start_from")
         if not 0 <= self.novelty < math.inf:
             raise ConfigError(f"novelty must be at least 0, got {self.novelty}")
         if self.policy == "hierarchical" and self.novelty:

@@ -213,7 +213,7 @@ class Levels:
         if self.worker is not None:
             self._acting = torch.from_numpy(self.worker.about_to_act(plays)).flatten()
             self._show(-1, slice(None), self.actor.shown(self._last.chosen, self._last.age, now))
-        if isinstance(space, Learned):
+        if isinstance(space, Learned) and self.worker is not None:
             told = self._decided & self._store.alive[g][2:].flatten()
             space.learn(self._options.chosen[told], everything[2 * seats :][told])
 

@@ -166,8 +166,8 @@ def _taken(folder: Path) -> ConfigError:
 
 def _drive(trainer: Trainer, showcase: Showcase, folder: Path, listener: RunListener) -> RunResult:
     config = trainer.config
-    learners = trainer.setup.learners.items()
-    guards = {name: Guards.of_policy(learner.skipped_steps, config.algorithm) for name, learner in learners}
+    skipped = {name: trainer.setup.learners[name].skipped_steps for name in trainer.setup.students}
+    guards = {name: Guards.of_policy(steps, config.algorithm) for name, steps in skipped.items()}
     run_guards = Guards.of_run(trainer.setup.spec)
     budget = _Budget(config)
     progress = _progress_so_far(trainer, folder)

@@ -62,6 +62,7 @@ class Setup:
     students: dict[str, Student]
     """those who learn, by the name of the policy"""
     learners: dict[str, Learner]
+    """what holds each policy and teaches it, by name; a frozen one it only holds"""
     pupils: list[Pupil]
     """the students, manager and worker together"""
     params: dict[str, float]
@@ -85,8 +86,8 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
     if any(world.spec != spec for world in worlds):
         raise WorldError(f"world {spec.id!r} is another one each time it is made; train it with threads=1")
     store = StepStore(spec, config.num_envs, config.num_steps, shards)
-    students, learners = _enrol(spec, config, store, executor)
-    own = Player(name="learner", policies=acting(spec, config, {name: student.actor for name, student in students.items()}))
+    actors, students, learners = _enrol(spec, config, store, executor)
+    own = Player(name="learner", policies=acting(spec, config, actors))
     params = params_at(config, 0.0)
     logs, plays = [], []
     if bank is not None:
@@ -154,12 +155,13 @@ def _check_device(name: str) -> None:
 
 def _enrol(
     spec: WorldSpec, config: TrainConfig, store: StepStore, executor: Executor | None
-) -> tuple[dict[str, Student], dict[str, Learner]]:
-    """Those who learn and what teaches them, by name. Levels of a hierarchy have stores of their own."""
+) -> tuple[dict[str, Policy], dict[str, Student], dict[str, Learner]]:
+    """What plays, those who learn and what teaches them, by name. Levels of a hierarchy have stores of their own."""
     stores = {"": store}
     if config.policy == "hierarchical":
         managers, workers = level_specs(spec, config)
         stores = {MANAGER: manager_store(store, managers), WORKER: worker_store(store, workers)}
+    actors: dict[str, Policy] = {}
     students: dict[str, Student] = {}
     learners = {}
     policies = make_policies(spec, config)
@@ -167,14 +169,16 @@ def _enrol(
         policy, level = policies[name], part.level
         fused = _is_fused(policy, part, config)
         learners[name] = learner = _learner(policy, part, config, fused, executor)
-        actor, critic = _at_play(policy, part, config)
+        actors[name], critic = _at_play(policy, part, config)
+        if level == config.hierarchy.frozen:
+            continue
         kind = {MANAGER: ManagerStudent, WORKER: WorkerStudent}.get(level, CuriousStudent if config.novelty else Student)
         g = [group.name for group in spec.groups].index(part.group.name)
-        students[name] = student = kind(policy, stores[level], g, learner.value_norm, actor=actor, critic=critic)
+        students[name] = student = kind(policy, stores[level], g, learner.value_norm, actor=actors[name], critic=critic)
         if isinstance(student, CuriousStudent):
             seed = int(stream(config.seed, "novelty", len(students))) >> 1
             student.be_curious(name, Novelty(obs_size(part.group), seed), config.novelty)
-    return students, learners
+    return actors, students, learners
 
 
 def _pupils(
@@ -210,7 +214,8 @@ def _learner(policy: ActorCritic, part: Part, config: TrainConfig, fused: bool, 
         return TRPOLearner(policy, part.ppo, config.trpo, threads=config.threads, executor=executor)
     by_hand = fused and part.ppo.surrogate == "clipped"
     gradients = FusedGradients(policy, part.network, config.threads) if by_hand else PlainGradients(policy)
-    begins = config.hierarchy.warm_up if part.level == MANAGER else 0.0
+    # A manager need not wait for a worker that does not learn to follow.
+    begins = config.hierarchy.warm_up if part.level == MANAGER and config.hierarchy.frozen != WORKER else 0.0
     return Learner(policy, part.ppo, gradients, begins=begins, threads=config.threads, executor=executor)
 
 

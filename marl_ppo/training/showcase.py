@@ -35,7 +35,7 @@ class Showcase:
     def record(self, update: int) -> Path:
         """Play the episode as the policies are now, and write it as update-NUMBER."""
         setup, spec = self._setup, self._setup.spec
-        policies = {name: copy.deepcopy(student.policy).cpu() for name, student in setup.students.items()}
+        policies = {name: copy.deepcopy(learner.policy).cpu() for name, learner in setup.learners.items()}
         now = Player(
             name=f"update {update}",
             policies=acting(spec, setup.config, {name: policy.actor for name, policy in policies.items()}),

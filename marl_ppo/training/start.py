@@ -22,7 +22,7 @@ def load_start(config: TrainConfig) -> Checkpoint | None:
     """What the player that `start_from` names knows now, for the policies that it has; None where nobody is named.
 
     Raises UnknownNameError where there is no such player, and ConfigError, naming what does not fit, where it has other
-    networks or subgoals, or has none of the policies.
+    networks or subgoals, lacks what is to be frozen, or has none of the policies.
     """
     name = config.start_from
     if name is None:
@@ -51,9 +51,10 @@ def load_start(config: TrainConfig) -> Checkpoint | None:
         files |= {file: tensors for file, tensors in found.items() if not file.endswith("/optimizer.safetensors")}
     start = Checkpoint(counters={"start_from": [str(folder) for folder in folders]}, files=files)
     lacking = begun_anew(start, policies)
-    if len(lacking) == len(policies):
+    frozen = [policy for policy in lacking if levels[policy] == config.hierarchy.frozen]
+    if frozen or len(lacking) == len(policies):
         there = sorted({known for folder in folders for known in _policies_in(folder)})
-        raise ConfigError(f"{name} has no weights of {', '.join(lacking)} to start from; it has {', '.join(there)}")
+        raise ConfigError(f"{name} has no weights of {', '.join(frozen or lacking)} to start from; it has {', '.join(there)}")
     return start
 
 

@@ -82,7 +82,7 @@ class Trainer:
         self.setup.collector.collect()
         collected = time.perf_counter()
         metrics: dict[str, Tensor | float] = {}
-        for name in self.setup.learners:
+        for name in self.setup.students:
             metrics |= {f"{name}/{key}": value for key, value in self._learn(name).items()}
         for pupil in self.setup.pupils:
             metrics |= pupil.metrics()
@@ -117,13 +117,15 @@ class Trainer:
 
     def begin_anew(self, model: Checkpoint | None = None) -> None:
         """Give every policy its initial weights back, or those of `model`; episodes and counters go on, optimisers begin anew.
+        What is frozen stays as it is.
 
         Raises FileFormatError where the model has other networks.
         """
         files = self._initial
         if model is not None:
-            known = {file: held for file, held in model.files.items() if "/optimizer" not in file}
-            files = known | {file: held for file, held in files.items() if "/optimizer" in file}
+            frozen = tuple(f"policies/{name}/" for name in self.setup.learners.keys() - self.setup.students.keys())
+            own = {file: held for file, held in files.items() if "/optimizer" in file or file.startswith(frozen)}
+            files = {**model.files, **own}
         state.restore_learners(self.setup, files)
 
     def take_notices(self) -> list[str]:

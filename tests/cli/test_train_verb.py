@@ -138,6 +138,29 @@ def test_one_team_learns_against_others_that_do_not(marl_ppo: Any, trained: Path
     assert (weights[0] == weights[1]) == (others == "scripted")
 
 
+def test_one_level_of_a_hierarchy_is_trained_on_alone(marl_ppo: Any, small: tuple[str, ...]) -> None:
+    """First the worker under a manager at random, then a manager over it, then the worker again."""
+    hierarchical = ("train", "four_rooms", *small, "--policy", "hierarchical", "--name")
+    marl_ppo(*hierarchical, "worker", "--hierarchy.managed-by", "random")
+    first = marl_ppo(*hierarchical, "manager", "--start-from", "worker", "--hierarchy.frozen", "worker")
+    settings = ("--config", "runs/manager/config.toml", "--start-from", "manager")
+    marl_ppo("train", "four_rooms", "--name", "both", *settings, "--hierarchy.frozen", "manager")
+    saved = {
+        (run, level): Path(f"runs/{run}/checkpoints/000002/policies/agents.{level}/weights.safetensors")
+        for run in ("worker", "manager", "both")
+        for level in ("manager", "worker")
+    }
+    held = {place: file.read_bytes() for place, file in saved.items() if file.exists()}
+    used = load_config(Path("runs/both/config.toml"))
+
+    told = "worker has no weights of it: it begins with initial ones"
+    assert f"warning, start (agents.manager): {told}" in " ".join(first.out.split())
+    assert held["manager", "worker"] == held["worker", "worker"] != held["both", "worker"]
+    assert held["both", "manager"] == held["manager", "manager"]
+    assert (used.start_from, used.hierarchy.frozen) == ("manager", "manager")
+    assert "return agents" in marl_ppo("evaluate", "both", "--episodes", "5").out
+
+
 def test_a_finished_run_has_nothing_to_go_on_with_and_stays_as_it_is(marl_ppo: Any, small: tuple[str, ...]) -> None:
     marl_ppo("train", "waits", "--name", "run", *small)
     before = [Path(f"runs/run/{name}").read_text() for name in ("summary.json", "metrics.jsonl")]
@@ -207,6 +230,11 @@ def test_who_waits_for_the_compiler_is_told(
         ("train spread --config wrong.toml", "wrong.toml has the unknown setting 'num_env'; did you mean 'num_envs'?"),
         ("train spread --start-from nobody", "No player is called 'nobody'."),
         ("train spread --start-from random", "start_from='random' has no weights; name a run, a checkpoint or a bot"),
+        ("train spread --hierarchy.frozen worker", "hierarchy.frozen='worker' is of policy 'hierarchical', got policy 'flat'"),
+        (
+            "train spread --policy hierarchical --hierarchy.frozen worker",
+            "hierarchy.frozen='worker' keeps a worker as it was trained; say which one, with start_from",
+        ),
         ("train spread --learn nobody", "world 'spread' has no team ['nobody']; its teams are ['agents']"),
         ("train tag --learn chasers --others nobody", "No player is called 'nobody'."),
         ("train --resume nothing", "No run is called 'nothing'."),

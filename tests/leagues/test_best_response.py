@@ -10,7 +10,7 @@ def test_a_best_response_learns_all_anew_whatever_the_league_s_learners_start_fr
         policy="hierarchical",
         start_from="somebody",
         learn=("left",),
-        hierarchy=HierarchyConfig(subgoals="thing"),
+        hierarchy=HierarchyConfig(subgoals="thing", frozen="worker"),
     )
     own = responder_config(learner, total_steps=7, seed=3)
 

@@ -2,19 +2,24 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from league_process import go_on
+from league_process import HIERARCHICAL, go_on
 
+from marl_ppo.leagues.league import League
+from marl_ppo.leagues.recipe import recipe_from
 from marl_ppo.leagues.store import Store
 from marl_ppo.training.checkpoint import list_checkpoints, read_meta
 from marl_ppo.training.record import read_metrics
+from marl_ppo.training.run import train
 
 SCRIPT = Path(__file__).with_name("league_process.py")
 TURNS = 16
@@ -91,6 +96,44 @@ def test_the_undisturbed_league_did_what_the_kills_were_to_disturb(undisturbed: 
         assert opened.turn() == TURNS
         assert kinds.count("joined") >= 8
         assert kinds.count("reset") >= 2
+
+
+def test_learners_that_train_one_level_on_keep_the_other_and_need_no_more_who_they_started_from(tmp_path: Path) -> None:
+    """What is frozen stays in all that are kept, whatever begins anew; and so it does where a league went on in between."""
+    first, frozen = tmp_path / "first", {"main": "worker", "exploiter": "manager"}
+    learners = [
+        {"name": name, "matchmaker": role, "train": {"start_from": str(first), "hierarchy": {"frozen": frozen[name]}}}
+        for name, role in (("main", "main"), ("exploiter", "main_exploiter"))
+    ]
+    recipe = recipe_from({**HIERARCHICAL, "learners": learners}, source="the test")
+    alone = recipe_from({**HIERARCHICAL, "learners": [{"name": "alone"}], "total_steps": 128}, source="the test")
+    train(replace(alone.train_config(alone.learners[0]), replay_updates=0), first)
+    began = policies(list_checkpoints(first / "checkpoints")[-1])
+    for name in ("whole", "cut"):
+        League.create(recipe, tmp_path / name).close()
+    shutil.rmtree(first)
+
+    with League.resume(tmp_path / "whole") as league:
+        league.run(turns=4)
+        resets = [event.player for _, event in league.store.events() if event.kind == "reset"]
+    for _ in range(4):
+        with League.resume(tmp_path / "cut") as league:
+            league.run(turns=1)
+
+    assert everything(tmp_path / "cut") == everything(tmp_path / "whole")
+    assert len(resets) > 1
+    assert set(resets) == {"exploiter"}
+    for learner, level in frozen.items():
+        kept = [policies(tmp_path / "whole/players" / f"{learner}-{number}") for number in range(4)]
+        other = next(name for name in began if level not in name)
+        assert all(one[name] == began[name] for one in kept for name in began if level in name)
+        assert kept[0] == began
+        assert len({one[other] for one in kept}) == 4
+
+
+def policies(folder: Path) -> dict[str, bytes]:
+    """Weights by the name of the policy."""
+    return {file.parent.name: file.read_bytes() for file in folder.glob("policies/*/weights.safetensors")}
 
 
 def everything(folder: Path) -> tuple[Any, ...]:
