@@ -109,7 +109,8 @@ class HierarchicalActor:
         """See `Policy.act`."""
         own = {leaf: array for leaf, array in obs.items() if leaf != MATES}
         flat = flat_obs(own)
-        option = self.option(memory)
+        # What is left of another episode may be another player's, and mean anything.
+        option = self.option(memory[:, : self.option_size].masked_fill(is_start.unsqueeze(-1), 0.0))
         managing, working = self.memories(memory)
         is_new = self.is_due(option, flat, is_start)
         age = option.age.masked_fill(is_new, 0.0)

@@ -23,11 +23,11 @@ from marl_ppo.training.config_file import save_config
 from marl_ppo.training.fused.playing import fastest_stack
 from marl_ppo.training.policies import acting
 from marl_ppo.training.record import RECORD, cut_metrics, to_json
-from marl_ppo.training.start import load_start
+from marl_ppo.training.start import START, load_start
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
-CHECKPOINTS, START = "checkpoints", "start"
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(slots=True)

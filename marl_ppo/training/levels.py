@@ -117,8 +117,6 @@ class Levels:
         self._mixes = config.mix == "advantages"
         if self._mixes and worker is not None:
             worker.others, worker.weights = self._advantages, (config.intrinsic, config.extrinsic)
-        if isinstance(actor.space, Learned) and worker is not None:
-            worker.besides = {"subgoals": actor.space}
         self._store, self._group, self._config = store, group, config
         copies, self._agents = store.rewards[group].shape[1:]
         self._kept = torch.zeros(store.num_steps, copies * self._agents, actor.option_size)
@@ -205,10 +203,10 @@ class Levels:
             begun = torch.nonzero(self._options.is_new).flatten()
             mask[1:-1].flatten(0, 2)[begun] = space.legal(before[begun])
         mine = torch.from_numpy(np.concatenate([play.played_by(self.actor, g) for play in plays])).flatten()
-        memory = torch.cat([play.memory[g][:, : self.actor.memory_size] for play in plays])
-        self._last = self.actor.option(memory.masked_fill(~mine[:, None], 0.0))
+        starting = torch.from_numpy(np.concatenate([play.starting[g] for play in plays]).reshape(-1))
+        memory = torch.cat([play.memory[g][:, : self.actor.option_size] for play in plays])
+        self._last = self.actor.option(memory.masked_fill((~mine | starting)[:, None], 0.0))
         if self.manager is not None:
-            starting = torch.from_numpy(np.concatenate([play.starting[g] for play in plays]).reshape(-1))
             self.manager.is_due = self.actor.is_due(self._last, now, starting).view(-1, self._agents).numpy()
         if self.worker is not None:
             self._acting = torch.from_numpy(self.worker.about_to_act(plays)).flatten()

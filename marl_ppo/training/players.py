@@ -192,7 +192,7 @@ def load_player(checkpoint: Path, spec: WorldSpec, *, greedy: bool) -> Player:
     config = trained_config(checkpoint)
     trained_spec = spec_of(config)
     agents = learning_agents(trained_spec, config)
-    met, meets = _agents_of(trained_spec), _agents_of(spec)
+    met, meets = agents_of(trained_spec), agents_of(spec)
     for agent in agents:
         if met[agent] != meets.get(agent):
             raise ConfigError(
@@ -316,7 +316,7 @@ def _players_in(folder: Path) -> list[str]:
     return sorted(file.parent.name for file in folder.glob("[!.]*/meta.json"))
 
 
-def _agents_of(spec: WorldSpec) -> dict[str, str]:
+def agents_of(spec: WorldSpec) -> dict[str, str]:
     """What an actor meets as each agent, in words: what it sees, what it does, and its number in its team."""
     return {
         agent: f"obs {[(leaf, _look(space)) for leaf, space in group.obs.items()]}, action {group.action}"

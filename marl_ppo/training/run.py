@@ -19,7 +19,7 @@ from typing import Any, Literal
 from marl_ppo.envs.world import WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.play.seating import Player
-from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint, set_newer_aside
+from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint, set_newer_aside, write_folder
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.guards import Guards
@@ -28,7 +28,7 @@ from marl_ppo.training.policies import learning_agents
 from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
 from marl_ppo.training.setup import spec_of
 from marl_ppo.training.showcase import Showcase
-from marl_ppo.training.start import begun_anew, load_start
+from marl_ppo.training.start import START, begun_anew, load_start
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
@@ -106,6 +106,8 @@ def train(config: TrainConfig, folder: Path | None = None, listener: RunListener
         with alone(folder / CONFIG):
             if source is not None:
                 copy_player(source, folder / OTHERS)
+            if start is not None:
+                write_folder(folder / START, start)
             for name in [] if start is None else begun_anew(start, trainer.setup.learners):
                 listener.on_warning(name, "start", f"{config.start_from} has no weights of it: it begins with initial ones")
             return _drive(trainer, Showcase(trainer.setup, others, folder / REPLAYS), folder, listener)

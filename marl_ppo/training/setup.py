@@ -1,6 +1,6 @@
 """From a config to the parts of a training run: worlds in shards, policies, learners, the collector."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +14,7 @@ from marl_ppo.agents.actor_critic import ActorCritic, Critic
 from marl_ppo.agents.hierarchy import HierarchicalActor
 from marl_ppo.agents.observations import obs_size
 from marl_ppo.agents.policy import Policy
+from marl_ppo.agents.subgoals import Learned
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.seeds import stream
 from marl_ppo.envs.world import Array, World, WorldSpec
@@ -45,7 +46,7 @@ from marl_ppo.training.policies import (
     parts,
 )
 from marl_ppo.training.rollout import StepStore
-from marl_ppo.training.student import ForwardCritic, Student
+from marl_ppo.training.student import ForwardCritic, Kept, Student
 from marl_ppo.training.trpo import TRPOLearner
 
 
@@ -65,6 +66,8 @@ class Setup:
     """what holds each policy and teaches it, by name; a frozen one it only holds"""
     pupils: list[Pupil]
     """the students, manager and worker together"""
+    besides: dict[str, Mapping[str, Kept]]
+    """what else each policy has learned, by its name, be it frozen or not"""
     params: dict[str, float]
     """the world's params for the episodes that start next; to be kept up to date"""
     bank: Bank | None
@@ -119,6 +122,7 @@ def build(config: TrainConfig, others: Mapping[str, Player], executor: Executor 
         students=students,
         learners=learners,
         pupils=pupils,
+        besides=_besides(students, pupils),
         params=params,
         bank=bank,
     )
@@ -193,6 +197,14 @@ def _pupils(
         assert isinstance(manager, ManagerStudent | None)
         assert isinstance(worker, WorkerStudent | None)
         found.append(Levels(name, actor, manager, worker, store, spec.groups.index(group_of(spec, name)), config.hierarchy))
+    return found
+
+
+def _besides(students: Mapping[str, Student], pupils: Sequence[Pupil]) -> dict[str, Mapping[str, Kept]]:
+    found = {name: student.besides for name, student in students.items()}
+    for pupil in pupils:
+        if isinstance(pupil, Levels) and isinstance(pupil.actor.space, Learned):
+            found[f"{pupil.name}.{WORKER}"] = {"subgoals": pupil.actor.space}
     return found
 
 

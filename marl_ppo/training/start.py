@@ -9,33 +9,38 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from marl_ppo.envs.world import WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.training.cards import CARD, read_card
 from marl_ppo.training.checkpoint import Checkpoint, Tensors, load_checkpoint, read_meta
 from marl_ppo.training.config import TrainConfig
-from marl_ppo.training.players import find_levels, is_untrained, trained_config
-from marl_ppo.training.policies import WORKER, make_policies, parts
+from marl_ppo.training.players import agents_of, find_levels, is_untrained, trained_config
+from marl_ppo.training.policies import WORKER, learning_agents, make_policies, parts
 from marl_ppo.training.setup import spec_of
+
+START = "start"
+"""the folder in which a run or a learner keeps what it began with"""
 
 
 def load_start(config: TrainConfig) -> Checkpoint | None:
     """What the player that `start_from` names knows now, for the policies that it has; None where nobody is named.
 
     Raises UnknownNameError where there is no such player, and ConfigError, naming what does not fit, where it has other
-    networks or subgoals, lacks what is to be frozen, or has none of the policies.
+    networks, actions or subgoals, lacks what is to be frozen, or has none of the policies.
     """
     name = config.start_from
     if name is None:
         return None
     if is_untrained(name):
         raise ConfigError(f"start_from={name!r} has no weights; name a run, a checkpoint or a bot")
-    folders = find_levels(name)
+    folders, spec = find_levels(name), spec_of(config)
+    if len(folders) > 1 and config.policy == "flat":
+        raise ConfigError(f"start_from={name!r} joins two levels, and policy 'flat' has none; name one player")
     for folder in folders:
         if (folder / CARD).is_file():
             read_card(folder)  # refuses weights that are not the card's
-        _require_same_subgoals(folder, config)
+        _require_same_meaning(folder, config, spec)
     files: dict[str, Tensors] = {}
-    spec = spec_of(config)
     policies, levels = make_policies(spec, replace(config, device="cpu")), {n: p.level for n, p in parts(spec, config).items()}
     for policy, module in policies.items():
         folder = folders[-1] if levels[policy] == WORKER else folders[0]
@@ -63,12 +68,20 @@ def begun_anew(start: Checkpoint, policies: Iterable[str]) -> list[str]:
     return [policy for policy in policies if _weights(policy) not in start.files]
 
 
-def _require_same_subgoals(folder: Path, config: TrainConfig) -> None:
-    """What a manager says has to mean what it meant."""
+def _require_same_meaning(folder: Path, config: TrainConfig, spec: WorldSpec) -> None:
+    """What weights do not tell by their shapes: what is seen, done and said has to mean what it meant."""
     earlier = trained_config(folder)
-    subgoals, before = config.hierarchy.subgoals, earlier.hierarchy.subgoals
-    if config.policy == earlier.policy == "hierarchical" and subgoals != before:
-        raise ConfigError(f"subgoals are {before!r} in {folder}, to start from, and {subgoals!r} here; give both the same ones")
+    compared: dict[str, tuple[object, object]] = {"network.activation": (earlier.network.activation, config.network.activation)}
+    if config.policy == earlier.policy == "hierarchical":
+        names = ["subgoals"] if config.hierarchy.frozen == "none" else ["subgoals", "subgoal_steps", "least_steps", "tell"]
+        compared |= {name: (getattr(earlier.hierarchy, name), getattr(config.hierarchy, name)) for name in names}
+        drawn = [(own.hierarchy.held_out, own.seed) if own.hierarchy.held_out else "none" for own in (earlier, config)]
+        compared["held_out subgoals (share, seed)"] = (drawn[0], drawn[1])
+    met, meets = agents_of(spec_of(earlier)), agents_of(spec)
+    compared |= {agent: (met[agent], meets[agent]) for agent in learning_agents(spec, config) if agent in met}
+    for what, (before, now) in compared.items():
+        if before != now:
+            raise ConfigError(f"{what}: {before!r} in {folder}, to start from, and {now!r} here; give both the same")
 
 
 def _weights(policy: str) -> str:

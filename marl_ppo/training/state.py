@@ -15,7 +15,7 @@ from marl_ppo.envs.world import Array
 from marl_ppo.errors import FileFormatError
 from marl_ppo.training.checkpoint import Checkpoint, into_arrays, to_tensors
 from marl_ppo.training.setup import Setup
-from marl_ppo.training.student import Kept, Student
+from marl_ppo.training.student import Student
 
 PLAY = "play.safetensors"
 
@@ -48,7 +48,7 @@ def capture_learners(setup: Setup) -> dict[str, Mapping[str, Tensor]]:
         files[f"{folder}/weights.safetensors"] = {k: v.clone() for k, v in learner.policy.state_dict().items()}
         files[f"{folder}/optimizer.safetensors"] = {k: v.clone() for k, v in learner.optimizer_state().items()}
         files[f"{folder}/normalizer.safetensors"] = {k: v.clone() for k, v in learner.value_norm.state().items()}
-        for what, learned in _besides(setup, name).items():
+        for what, learned in setup.besides.get(name, {}).items():
             files[f"{folder}/{what}.safetensors"] = {k: v.clone() for k, v in learned.state().items()}
     return files
 
@@ -66,7 +66,7 @@ def restore_learners(setup: Setup, files: Mapping[str, Mapping[str, Tensor]]) ->
         learner.policy.load_state_dict(dict(saved))
         learner.load_optimizer_state(files[f"{folder}/optimizer.safetensors"])
         learner.value_norm.load(files[f"{folder}/normalizer.safetensors"])
-        for what, learned in _besides(setup, name).items():
+        for what, learned in setup.besides.get(name, {}).items():
             if f"{folder}/{what}.safetensors" not in files:
                 raise FileFormatError(f"the checkpoint has no {what} of {name!r}: was the run's config.toml changed?")
             learned.load(files[f"{folder}/{what}.safetensors"])
@@ -100,11 +100,6 @@ def restore(setup: Setup, checkpoint: Checkpoint) -> bool:
     for name, student in setup.students.items():
         into_arrays(_part(play, f"open.{name}."), _open_arrays(student))
     return True
-
-
-def _besides(setup: Setup, name: str) -> Mapping[str, Kept]:
-    """What a policy learns beside its weights; one that is frozen, nothing."""
-    return setup.students[name].besides if name in setup.students else {}
 
 
 def _rules(setup: Setup) -> str:

@@ -221,3 +221,17 @@ def test_the_worker_and_the_space_see_nothing_of_mates() -> None:
 
     assert manager.leaves == [{"first", "vector", MATES}]
     assert worker.leaves == [{"first", "vector", SUBGOAL}]
+
+
+def test_what_another_player_left_in_a_seat_s_memory_means_nothing() -> None:
+    """Whoever sat there in the last episode; numbers that are no subgoal's are not looked at."""
+    for space in (Places(GROUP), Things(GROUP)):
+        options = []
+        for left in (0.0, 1000.0):
+            actor = HierarchicalActor(Notes(1), Notes(), space, 4)
+            memory, nobody = torch.full((1, actor.memory_size), left), torch.zeros(1, dtype=torch.int64)
+            start = torch.ones(1, dtype=torch.bool)
+            decision = actor.act(leaves(seen(0.4, 0.4)), None, nobody, start, memory, torch.zeros(1, 2), False)
+            options.append(decision.memory[:, : actor.option_size])
+
+        assert torch.equal(*options)

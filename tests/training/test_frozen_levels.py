@@ -128,15 +128,23 @@ def test_a_run_that_goes_on_ends_with_the_bytes_of_one_never_stopped(
     assert find_player(str(tmp_path / "cut"), spec_of(config)).policies
 
 
-def test_the_levels_may_take_turns_to_learn(earlier: Any, tmp_path: Path) -> None:
-    """A value normaliser is kept while its critic is frozen, and goes on with it."""
-    whole, config = earlier("plain")
+@pytest.mark.parametrize("kind", ["plain", "skills"])
+def test_the_levels_may_take_turns_to_learn(earlier: Any, tmp_path: Path, kind: str) -> None:
+    """A value normaliser, and what was learned of skills, is kept while its level is frozen, and goes on with it."""
+    whole, config = earlier(kind)
     first = freezing((whole, config), "manager")
     train(first, tmp_path / "worker")
     second = freezing((tmp_path / "worker", first), "worker")
     with Trainer(second, start=load_start(second)) as trainer:
         begun = trainer.checkpoint().files
+    third = freezing((train(second, tmp_path / "manager").folder, second), "manager")
+    with Trainer(third, start=load_start(third)) as trainer:
+        again = trainer.checkpoint().files
 
+    if kind == "skills":
+        told = "policies/agents.worker/subgoals.safetensors"
+        assert equal(dict(begun[told]), dict(again[told]))
+        assert sum(float(counts.sum()) for counts in again[told].values()) > 0
     for level, folder in (("manager", whole), ("worker", tmp_path / "worker")):
         for file in (f"policies/agents.{level}/{what}.safetensors" for what in ("weights", "normalizer")):
             kept = load_checkpoint(list_checkpoints(folder / "checkpoints")[-1], only=file).files[file]

@@ -138,12 +138,14 @@ def test_a_run_goes_on_when_the_player_that_it_began_with_is_gone(small: Small, 
     config = small("waits", seed=1, start_from=str(tmp_path / "first"), checkpoint_updates=3, keep_checkpoints=9)
     for name in ("whole", "cut"):
         train(config, tmp_path / name)
+    first = newest(tmp_path / "first")
     shutil.rmtree(tmp_path / "first")
     resume(tmp_path / "cut", checkpoint=tmp_path / "cut/checkpoints/000003")
     whole, cut = newest(tmp_path / "whole"), newest(tmp_path / "cut")
 
     assert same(whole, cut, "players/weights")
     assert same(whole, cut, "players/optimizer")
+    assert same(load_checkpoint(tmp_path / "cut/start"), first, "players/weights")
 
 
 def test_who_begins_anew_does_so_with_what_it_began_with(small: Small, tmp_path: Path) -> None:
@@ -168,8 +170,17 @@ def test_who_begins_anew_does_so_with_what_it_began_with(small: Small, tmp_path:
             r"'agents.manager' cannot start from .*000008: its weights have other shapes or names there, in actor.trunk",
         ),
         ({"critic_input": "own"}, "other shapes or names there, in critic.output.*; train it with the settings of that player"),
-        ({"world_config": {"agents": 2}}, "other shapes or names there, in actor"),
-        ({"levels": {"subgoals": "command"}}, "subgoals are 'thing' in .*000008, to start from, and 'command' here"),
+        (
+            {"world_config": {"agents": 2}},
+            r"agent_0: \"obs .*18.* in .*000008, to start from, and \"obs .*12.* here; give both",
+        ),
+        (
+            {"levels": {"subgoals": "command"}},
+            "subgoals: 'thing' in .*000008, to start from, and 'command' here; give both the same",
+        ),
+        ({"network": {"activation": "relu"}}, "network.activation: 'tanh' in .*, to start from, and 'relu' here"),
+        ({"levels": {"subgoal_steps": 9, "frozen": "worker"}}, "subgoal_steps: 4 in .*, to start from, and 9 here"),
+        ({"levels": {"held_out": 0.3}, "seed": 1}, r"held_out subgoals \(share, seed\): 'none' in .*, and \(0.3, 1\) here"),
         ({"sharing": "separate"}, r"has no weights of agent_0.manager, .* to start from; it has agents.manager, agents.worker"),
     ],
     ids=str,
@@ -186,6 +197,8 @@ def test_who_has_no_weights_cannot_be_begun_with(small: Small, earlier: Path, tm
         load_start(small("spread", start_from="scripted"))
     with pytest.raises(ConfigError, match=r"has no weights of agents to start from; it has agents.manager, agents.worker"):
         load_start(small("spread", start_from=str(earlier)))
+    with pytest.raises(ConfigError, match="joins two levels, and policy 'flat' has none; name one player"):
+        load_start(small("spread", start_from=f"{earlier}+{earlier}"))
     with pytest.raises(UnknownNameError, match="No player is called 'nobody'"):
         train(replace(small("spread"), start_from="nobody"), tmp_path / "run")
 

@@ -1,7 +1,8 @@
 """The fast twins at play: policies that act, and critics that value, without holding the interpreter's lock.
 
 They keep no weights of their own but read the module's at every call, so nobody has to tell them of an update. Rows do
-not influence one another, and the log-probabilities are those that the fused update finds again, to the last bit.
+not influence one another, and the log-probabilities are those that the fused update finds again, to the last bit; where
+autograd learns, to rounding.
 """
 
 import threading
@@ -29,7 +30,7 @@ _NO_INDEX = np.zeros(1, np.int64)
 
 
 class FusedActing:
-    """The twin of an Actor as a Policy; `why_not_fused` tells which actors have one."""
+    """The twin of an Actor as a Policy; `why_not_played` tells which actors have one."""
 
     def __init__(self, actor: Actor, network: NetworkConfig) -> None:
         self.actor = actor
