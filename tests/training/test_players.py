@@ -11,7 +11,7 @@ from marl_ppo.envs.world import WorldSpec
 from marl_ppo.errors import ConfigError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.training.config import PPOConfig, TrainConfig
-from marl_ppo.training.players import _agents_of, find_trained, load_player
+from marl_ppo.training.players import agents_of, find_trained, load_player
 from marl_ppo.training.run import train
 
 MPE2_SPREAD = "pettingzoo:mpe2.simple_spread_v3"
@@ -60,5 +60,5 @@ def test_a_player_that_reads_is_refused_where_there_are_other_words() -> None:
         spec = make_world("bandit").spec
         return replace(spec, groups=(replace(spec.groups[0], obs={"words": spaces.MultiDiscrete([words] * 8)}),))
 
-    assert _agents_of(reader(5)) == _agents_of(reader(5))
-    assert _agents_of(reader(5)) != _agents_of(reader(6))
+    assert agents_of(reader(5)) == agents_of(reader(5))
+    assert agents_of(reader(5)) != agents_of(reader(6))
