@@ -122,7 +122,10 @@ class Levels:
         self._kept = torch.zeros(store.num_steps, copies * self._agents, actor.option_size)
         """[T, S, ...]: what memory told of the option after every decision of the rollout; zeros where there was none"""
         self._options: Option
-        """the same once it is full, [T * S, ...]"""
+        """the same once it is full, [T * S, ...]; so are the next ones"""
+        self._decided: Tensor
+        self._reached: Tensor
+        self._paid: Tensor
         self._last_obs: list[tuple[Tensor, Tensor]] = []
         """(flat index, obs) where an episode ended, which the store does not keep"""
 

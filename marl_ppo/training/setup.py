@@ -27,7 +27,6 @@ from marl_ppo.training.collector import Collector, Pupil
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.elsewhere import ActingElsewhere, ValuesElsewhere
 from marl_ppo.training.fused.playing import FusedActing, FusedValues
-from marl_ppo.training.fused.remembering import RememberingActing, RememberingValues
 from marl_ppo.training.fused.source import FusedGradients, why_not_fused, why_not_played
 from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.learner import Learner
@@ -238,10 +237,8 @@ def _at_play(policy: ActorCritic, part: Part, config: TrainConfig) -> tuple[Poli
         return ActingElsewhere(actor, device), ValuesElsewhere(critic, device)
     if config.fused is False or why_not_played(policy, part.group, network, config.device) is not None:
         return actor, critic
-    remembers, is_known = network.memory != "none", type(critic) is Critic
-    acts: Policy = RememberingActing(actor, network) if remembers else FusedActing(actor, network)
-    values: ForwardCritic = RememberingValues(critic, network) if remembers else FusedValues(critic, network)
-    return acts, values if is_known else critic
+    # A plugin's critic may compute anything.
+    return FusedActing(actor, network), FusedValues(critic, network) if type(critic) is Critic else critic
 
 
 def _seeds(seed: int, first_copy: int) -> SeedSource:

@@ -205,7 +205,12 @@ def test_a_worker_that_minds_advantages_may_be_frozen(earlier: Any) -> None:
     config = freezing(earlier("plain"), "worker")
     config = replace(config, hierarchy=replace(config.hierarchy, mix="advantages"))
     with Trainer(config, start=load_start(config)) as trainer:
+        before = {level: now(trainer, level) for level in LEVELS}
         trainer.train_once()
+        after = {level: now(trainer, level) for level in LEVELS}
+
+    assert equal(before["worker"], after["worker"])
+    assert not equal(before["manager"], after["manager"])
 
 
 def test_what_is_to_be_frozen_has_to_be_there(earlier: Any, tmp_path: Path) -> None:

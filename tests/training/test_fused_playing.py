@@ -9,7 +9,6 @@ from marl_ppo.agents.actor_critic import ActorCritic
 from marl_ppo.agents.networks import NetworkConfig
 from marl_ppo.envs.registry import make_world
 from marl_ppo.training.fused.playing import FusedActing, FusedValues
-from marl_ppo.training.fused.remembering import RememberingActing, RememberingValues
 
 
 def spread_policy(kind: str, **settings: Any) -> tuple[ActorCritic, NetworkConfig]:
@@ -59,7 +58,7 @@ def test_fused_values_equal_the_critics(kind: str) -> None:
 @pytest.mark.parametrize("hidden", [(20, 16), (16,)])
 def test_twins_with_a_gru_decide_value_and_remember_alike_step_after_step(hidden: tuple[int, ...]) -> None:
     policy, network = spread_policy("own", hidden=hidden, memory="gru")
-    acts, values = RememberingActing(policy.actor, network), RememberingValues(policy.critic, network)
+    acts, values = FusedActing(policy.actor, network), FusedValues(policy.critic, network)
     generator = torch.Generator().manual_seed(1)
     memories = [torch.zeros(90, 16)] * 4
     for step in range(6):

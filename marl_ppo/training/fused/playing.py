@@ -6,8 +6,8 @@ autograd learns, to rounding.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,12 +21,8 @@ from marl_ppo.agents.policy import Decision, Obs, Policy
 from marl_ppo.agents.stacked import Stack, StackedActors
 from marl_ppo.training.fused.actor import FusedActor
 from marl_ppo.training.fused.critic import FusedCritic
-from marl_ppo.training.fused.inputs import Inputs
-from marl_ppo.training.fused.mlp import Array, FusedMLP
-
-Net = TypeVar("Net", bound=FusedMLP)
-_NOTHING = np.zeros((1, 0), np.float32)
-_NO_INDEX = np.zeros(1, np.int64)
+from marl_ppo.training.fused.memory import FusedMemory
+from marl_ppo.training.fused.nets import PerThread, as_array, flat_views, only_own, widths
 
 
 class FusedActing:
@@ -36,7 +32,9 @@ class FusedActing:
         self.actor = actor
         self.noise_size = actor.noise_size
         self.memory_size = actor.memory_size
-        self._nets = PerThread(list(actor.parameters()), lambda sizes: FusedActor(sizes, network.activation))
+        self._memory = FusedMemory(actor.trunk, network) if actor.memory_size else None
+        read = actor if self._memory is None else actor.output
+        self._nets = PerThread(list(read.parameters()), lambda sizes: FusedActor(sizes, network.activation))
 
     def act(
         self,
@@ -52,7 +50,13 @@ class FusedActing:
         if greedy:
             return self.actor.act(obs, action_mask, agent_index, is_start, memory, noise, greedy)
         inputs = only_own(self.actor.encoder(flat_obs(obs)), agent_index, self.actor.num_indices)
-        return Decision(*sampled(self._nets.loaded(), inputs, action_mask, noise), memory)
+        if self._memory is not None:
+            memory = self._memory.after(inputs, is_start, memory)
+            inputs = only_own(memory)
+        mask = np.zeros((0, 1), bool) if action_mask is None else as_array(action_mask)
+        actions, logprob = np.empty(len(noise), np.int64), np.empty(len(noise), np.float32)
+        self._nets.loaded().act(inputs, mask, as_array(noise).reshape(-1), actions, logprob)
+        return Decision(torch.from_numpy(actions), torch.from_numpy(logprob), memory)
 
 
 class FusedStack:
@@ -142,63 +146,17 @@ class FusedValues:
 
     def __init__(self, critic: Critic, network: NetworkConfig) -> None:
         self.critic = critic
-        self._nets = PerThread(list(critic.parameters()), lambda sizes: FusedCritic(sizes, network.activation))
+        self._memory = FusedMemory(critic.trunk, network) if critic.memory_size else None
+        read = critic if self._memory is None else critic.output
+        self._nets = PerThread(list(read.parameters()), lambda sizes: FusedCritic(sizes, network.activation))
 
     def __call__(self, inputs: Tensor, is_start: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """See `Critic.forward`: rows [B, size] to values [B, A], or [B] if the critic runs per seat."""
+        shown = only_own(self.critic.encode(inputs))
+        if self._memory is not None:
+            memory = self._memory.after(shown, is_start, memory)
+            shown = only_own(memory)
         values = np.empty((len(inputs), self.critic.output.out_features), np.float32)
-        self._nets.loaded().values(only_own(self.critic.encode(inputs)), values)
+        self._nets.loaded().values(shown, values)
         found = torch.from_numpy(values)
         return found.squeeze(-1) if self.critic.per_seat else found, memory
-
-
-def flat_views(parameters: Iterable[Tensor]) -> list[Array]:
-    """Parameters as flat arrays that show what they hold now."""
-    return [parameter.detach().numpy().reshape(-1) for parameter in parameters]
-
-
-def widths(parameters: Iterable[Tensor]) -> list[int]:
-    """Inputs, hidden layers and outputs of linear layers, whose weights and biases these are in turn."""
-    first, *others = parameters
-    return [first.shape[1], *(len(bias) for bias in others[::2])]
-
-
-def only_own(own: Tensor, index: Tensor | None = None, num_indices: int = 0) -> Inputs:
-    """Rows [B, d] with nothing shared, and their `index` int64 [B] one-hot."""
-    return Inputs(_NOTHING, as_array(own), as_array(index) if index is not None and len(own) else _NO_INDEX, num_indices)
-
-
-def sampled(net: FusedActor, inputs: Inputs, mask: Tensor | None, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Actions int64 [B] and their log-probability [B]."""
-    legal = np.zeros((0, 1), bool) if mask is None else as_array(mask)
-    actions, logprob = np.empty(len(noise), np.int64), np.empty(len(noise), np.float32)
-    net.act(inputs, legal, as_array(noise).reshape(-1), actions, logprob)
-    return torch.from_numpy(actions), torch.from_numpy(logprob)
-
-
-class PerThread(threading.local, Generic[Net]):
-    """A net for each thread that asks, of linear layers with these weights and biases; made for their widths."""
-
-    def __init__(self, parameters: Sequence[Tensor], make: Callable[[list[int]], Net]) -> None:
-        self._parameters = parameters
-        self._net = make(widths(self._parameters))
-        self._where: list[int] = []
-        self._views: list[Array] = []
-        self._loaded = np.zeros(0, np.float32)
-
-    def loaded(self) -> Net:
-        """This thread's net, with the weights as they are now."""
-        where = [parameter.data_ptr() for parameter in self._parameters]
-        if where != self._where:
-            self._where, self._views = where, flat_views(self._parameters)
-        now = np.concatenate(self._views)
-        # To compare is cheaper than to lay the weights out; an optimiser's step leaves no other trace.
-        if not np.array_equal(now, self._loaded):
-            self._loaded = now
-            self._net.load(now)
-        return self._net
-
-
-def as_array(tensor: Tensor) -> Array:
-    """The same memory, unless it is not contiguous: the kernels are compiled for arrays that are."""
-    return tensor.contiguous().numpy()

@@ -12,7 +12,7 @@ from marl_ppo.training.batch import Batch, Minibatch
 from marl_ppo.training.fused.actor import ActorBatch, FusedActor
 from marl_ppo.training.fused.critic import CriticBatch, FusedCritic
 from marl_ppo.training.fused.inputs import Inputs
-from marl_ppo.training.fused.playing import flat_views, widths
+from marl_ppo.training.fused.nets import flat_views, widths
 from marl_ppo.training.gradients import Gradient, LossConfig, Targets
 
 
@@ -31,8 +31,8 @@ def why_not_played(policy: ActorCritic, group: Group, network: NetworkConfig, de
 def why_not_fused(policy: ActorCritic, group: Group, network: NetworkConfig, device: str) -> str | None:
     """What keeps the hand-derived update from serving this policy; None if it does serve."""
     reasons = {"memory": network.memory != "none", "critic_input 'both'": policy.critic.kind == "both"}
-    here = next((reason for reason, met in reasons.items() if met), None)
-    return why_not_played(policy, group, network, device) or here
+    of_update = next((reason for reason, met in reasons.items() if met), None)
+    return why_not_played(policy, group, network, device) or of_update
 
 
 class FusedGradients:
