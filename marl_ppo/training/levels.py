@@ -208,12 +208,11 @@ class Levels:
         mine = torch.from_numpy(np.concatenate([play.played_by(self.actor, g) for play in plays])).flatten()
         starting = torch.from_numpy(np.concatenate([play.starting[g] for play in plays]).reshape(-1))
         memory = torch.cat([play.memory[g][:, : self.actor.option_size] for play in plays])
-        self._last = self.actor.option(memory.masked_fill((~mine | starting)[:, None], 0.0))
+        last = self.actor.option(memory.masked_fill((~mine | starting)[:, None], 0.0))
         if self.manager is not None:
-            self.manager.is_due = self.actor.is_due(self._last, now, starting).view(-1, self._agents).numpy()
+            self.manager.is_due = self.actor.is_due(last, now, starting).view(-1, self._agents).numpy()
         if self.worker is not None:
-            self._acting = torch.from_numpy(self.worker.about_to_act(plays)).flatten()
-            self._show(-1, slice(None), self.actor.shown(self._last.chosen, self._last.age, now))
+            self._show(-1, slice(None), self.actor.shown(last.chosen, last.age, now))
         if isinstance(space, Learned) and self.worker is not None:
             told = self._decided & self._store.alive[g][2:].flatten()
             space.learn(self._options.chosen[told], everything[2 * seats :][told])
@@ -282,21 +281,22 @@ class Levels:
         return advantages
 
     def _sensitivity(self, worker: WorkerStudent) -> Tensor:
-        """How much it matters to the worker what it is told: mean KL, in nats, between what it would do next and what it
-        would if the copy after its own had told it."""
-        g, actor, agents = self._group, worker.policy.actor, self._agents
-        obs = self._obs(self._store.num_steps + 1, slice(None))
-        others = torch.roll(self._last.chosen, agents, 0)
+        """How much it matters to the worker what it is told: mean KL, in nats, between what it does at the rollout's middle
+        and what it would if the copy after its own had told it."""
+        g, actor, step, seats = self._group, worker.policy.actor, self._store.num_steps // 2, self._kept.shape[1]
+        obs, option = self._obs(1 + step, slice(None)), self.actor.option(self._kept[step])
+        others = torch.roll(option.chosen, self._agents, 0)
+        both = (option.age > 0) & (torch.roll(option.age, self._agents, 0) > 0)
         rows = worker.store.action_mask[g]
-        mask = None if rows is None else rows[-1].flatten(0, 1)
-        start = torch.ones(len(obs), dtype=torch.bool)
-        memory = torch.zeros(len(obs), actor.memory_size)
-        index = torch.tensor(self._store.spec.groups[g].agent_index).repeat(len(obs) // agents)
+        mask = None if rows is None else rows[1 + step].flatten(0, 1)
+        start = torch.ones(seats, dtype=torch.bool)
+        memory = torch.zeros(seats, actor.memory_size)
+        index = torch.tensor(self._store.spec.groups[g].agent_index).repeat(seats // self._agents)
         told, otherwise = (
-            actor(torch.cat([obs, self.actor.shown(chosen, self._last.age, obs)], -1), index, start, memory)[0]
-            for chosen in (self._last.chosen, others)
+            actor(torch.cat([obs, self.actor.shown(chosen, option.age - 1, obs)], -1), index, start, memory)[0]
+            for chosen in (option.chosen, others)
         )
-        return actor.head.kl(told, otherwise, mask)[self._acting].mean()
+        return actor.head.kl(told, otherwise, mask)[both].mean()
 
     def _show(self, row: int, seats: slice | Tensor, told: Tensor) -> None:
         """Let the worker see at a row what it is told."""

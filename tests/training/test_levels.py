@@ -140,7 +140,15 @@ def test_both_levels_train(small: Any, world: str, subgoals: str, mix: str) -> N
     (name,) = {key.rpartition(".manager/")[0] for key in metrics if ".manager/subgoal_usage" in key}
     assert 0 < metrics[f"{name}.manager/subgoal_usage"] <= 1
     assert 1 <= metrics[f"{name}.manager/option_length"] <= 5
-    assert metrics[f"{name}.worker/subgoal_sensitivity"] >= 0
+    assert metrics[f"{name}.worker/subgoal_sensitivity"] > 0
+
+
+def test_sensitivity_is_told_also_where_all_episodes_end_with_the_rollout(small: Any) -> None:
+    """What a worker will be told in the next episode is not known then."""
+    with Trainer(hierarchy(small, "spread", subgoals="thing", num_steps=25)) as trainer:
+        metrics = trainer.train_once().metrics
+
+    assert metrics["agents.worker/subgoal_sensitivity"] > 0
 
 
 def test_advantages_of_a_critic_that_remembers_cannot_be_mixed(small: Any) -> None:
