@@ -17,7 +17,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from marl_ppo.agents.observations import flat_obs, obs_size
-from marl_ppo.agents.policy import Decision, Obs, Policy, Team
+from marl_ppo.agents.policy import Decision, MindsMates, Obs, Policy, Team
 from marl_ppo.agents.subgoals import SubgoalSpace, one_of
 from marl_ppo.envs.world import Group
 from marl_ppo.errors import ConfigError
@@ -70,7 +70,7 @@ class Option(NamedTuple):
     """bool: whether it was chosen at this decision"""
 
 
-class HierarchicalActor:
+class HierarchicalActor(MindsMates):
     """A manager and a worker; satisfies the Policy contract. Either may be any policy that plays its level's group."""
 
     def __init__(

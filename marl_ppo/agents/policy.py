@@ -6,8 +6,9 @@ its weights is an argument, so two threads, two episodes or two thousand seats c
 Axes: B rows (seats that act now), H numbers of one action's noise, M memory size.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
@@ -72,13 +73,14 @@ class Team(NamedTuple):
     """int64 [B]: the seats that decide"""
 
 
-@runtime_checkable
-class MindsMates(Protocol):
+class MindsMates(ABC):
     """A policy that may see more than its seat's own obs: what it is shown of the others is a further leaf of them."""
 
     @property
+    @abstractmethod
     def minds_mates(self) -> bool:
         """Whether it does."""
 
+    @abstractmethod
     def of_mates(self, team: Team) -> Obs:
         """That leaf, [B, ...], by its name; only asked for where it does."""

@@ -9,9 +9,10 @@ alone, to the rounding of matrix products.
 
 import copy
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,23 +29,20 @@ MANY = 48
 """rows that members have on average above which each has its forward in turn: it costs less than blocks"""
 
 
-@runtime_checkable
-class Stack(Protocol):
+class Stack(ABC):
     """K policies of one architecture whose weights never change."""
 
-    @property
-    def noise_size(self) -> int:
-        """See `Policy`."""
+    noise_size: int
+    """see `Policy`"""
+    memory_size: int
+    """see `Policy`"""
 
-    @property
-    def memory_size(self) -> int:
-        """See `Policy`."""
-
+    @abstractmethod
     def of(self, members: Tensor) -> Policy:
         """The policy that plays row b of a batch as member `members[b]` (int64 [B]) does."""
 
 
-class StackedActors:
+class StackedActors(Stack):
     """The stack that serves every architecture of actors."""
 
     def __init__(self, actors: Sequence[Actor]) -> None:
@@ -94,7 +92,7 @@ class StackedActors:
         return found
 
 
-class StackedHierarchies:
+class StackedHierarchies(Stack):
     """The stack of hierarchies: one of their managers and one of their workers, in the same order."""
 
     def __init__(self, hierarchies: Sequence[HierarchicalActor], make: Callable[[Sequence[Actor]], Stack]) -> None:

@@ -134,7 +134,7 @@ def make_batch(
     )
     shared_inputs = None
     if shared is not None:
-        shared_inputs = store.shared(shared, slice(0, -1)).flatten(0, 1)
+        shared_inputs = store.shared_at(shared, slice(0, -num_envs))
         if experience.open.open.any():
             shared_inputs = torch.cat([shared_inputs, experience.open_shared])
     mask = store.action_mask[experience.group]

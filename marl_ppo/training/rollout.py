@@ -51,13 +51,18 @@ class StepStore:
         self.outputs = [self._outputs(part) for part in shards]
         self.fresh = [[_without_past(row) for row in rows] for rows in self.outputs]
 
-    def shared(self, kind: str, row: int | slice, copies: slice | Tensor = slice(None)) -> Tensor:
-        """What all seats of a copy share, `joint` obs or `state`: [copies, size], or [rows, N, size] for many rows."""
+    def shared(self, kind: str, row: int, copies: slice | Tensor = slice(None)) -> Tensor:
+        """What all seats of a copy share, `joint` obs or `state`: [copies, size]."""
         if kind == "state":
-            return self.state[row][..., copies, :] if isinstance(row, slice) else self.state[row, copies]
-        if isinstance(row, slice):
-            return joint_obs(tuple({leaf: array[row] for leaf, array in leaves.items()} for leaves in self.joint), axes=2)
+            return self.state[row, copies]
         return joint_obs(tuple({leaf: array[row, copies] for leaf, array in leaves.items()} for leaves in self.joint))
+
+    def shared_at(self, kind: str, units: slice | Tensor) -> Tensor:
+        """The same at units `row * N + n` (int64 [B]): [B, size]."""
+        if kind == "state":
+            return self.state.flatten(0, 1)[units]
+        everyone = ({leaf: array.flatten(0, 1)[units] for leaf, array in leaves.items()} for leaves in self.joint)
+        return joint_obs(tuple(everyone))
 
     def seats_obs(self, group: int, rows: Tensor | slice = slice(None)) -> Tensor:
         """Seats' obs by flat index, all or those of `rows` (int64 [B]): [R * S, d] or [B, d]."""
@@ -232,6 +237,5 @@ class Experience:
             self.open_shown[name][seats] = array[rows]
         if shared is not None:
             older = rows < self.num_seats  # open since an earlier rollout: its shared input lies in open_shared already
-            steps = store.shared(shared, slice(0, -1)).flatten(0, 1)
-            fresh = steps[rows // self.num_agents]
+            fresh = store.shared_at(shared, rows // self.num_agents)
             self.open_shared[seats] = torch.where(older.unsqueeze(-1), self.open_shared[seats], fresh)

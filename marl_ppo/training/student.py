@@ -171,19 +171,18 @@ class Student:
         """V of all that was decided in the rollout, in one forward pass."""
         experience, critic, agents = self.experience, self.policy.critic, self.experience.num_agents
         at = experience.num_seats + torch.nonzero(experience.decided.flatten()).flatten()
-        units = at // agents
+        units: slice | Tensor = at // agents
         if not critic.per_seat:
-            units = units[::agents] if len(at) == experience.decided.numel() else torch.unique_consecutive(units)
-        shared = None
-        if critic.shared is not None:
-            shared = self.store.shared(critic.shared, slice(1, -1)).flatten(0, 1)[units - experience.num_envs]
+            everyone = slice(experience.num_envs, len(experience.values) // agents)
+            units = everyone if len(at) == experience.decided.numel() else torch.unique_consecutive(at // agents)
+        shared = None if critic.shared is None else self.store.shared_at(critic.shared, units)
         if critic.per_seat:
             own = self.store.seats_obs(experience.group, at)
             inputs = critic.seat_inputs(shared, own, self._columns[at % experience.num_seats])
             values, _ = self._critic(inputs, experience.is_start[at], self.memory[:0])
             experience.values[at] = self._value_norm.denormalize(values)
         elif shared is not None:
-            values, _ = self._critic(shared, experience.is_start[units * agents], self.memory[:0])
+            values, _ = self._critic(shared, experience.is_start.view(-1, agents)[units, 0], self.memory[:0])
             experience.values.view(-1, agents)[units] = self._value_norm.denormalize(values)
 
     def values(self, row: int, copies: slice, seats: Tensor | None, is_start: Tensor) -> tuple[Tensor, Tensor]:

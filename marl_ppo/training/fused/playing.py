@@ -59,7 +59,7 @@ class FusedActing:
         return Decision(torch.from_numpy(actions), torch.from_numpy(logprob), memory)
 
 
-class FusedStack:
+class FusedStack(Stack):
     """The twin of StackedActors: each member's rows in turn, with its weights, in one call. Nothing is padded."""
 
     def __init__(self, actors: Sequence[Actor], activation: Activation) -> None:
