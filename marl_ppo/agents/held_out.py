@@ -6,7 +6,7 @@ from gymnasium import spaces
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from marl_ppo.agents.subgoals import Learned, SubgoalSpace
+from marl_ppo.agents.subgoals import Learned, Named, SubgoalSpace
 from marl_ppo.envs.seeds import stream
 from marl_ppo.errors import ConfigError
 
@@ -20,6 +20,7 @@ class HeldOut:
         self.whole, self.held_out = space, held_out
         self.action, self.size = space.action, space.size
         self.shown, self.reached, self.reward, self.place = space.shown, space.reached, space.reward, space.place
+        self.names = space.names if isinstance(space, Named) else ()
 
     @classmethod
     def drawn(cls, space: SubgoalSpace, share: float, seed: int) -> "HeldOut":

@@ -28,7 +28,7 @@ class Skills(Endless):
     """Satisfies `SubgoalSpace` and `Learned`. Until a skill has been seen in a cell nothing is paid there."""
 
     def __init__(self, group: Group) -> None:
-        super().__init__(spaces.Discrete(SKILLS))
+        super().__init__(spaces.Discrete(SKILLS), "skill")
         self._read = PlaceReader.of(group, "skill")
         columns, lines = self._read.whereabouts.cells
         self._counts = torch.zeros(columns * lines, SKILLS)

@@ -65,6 +65,14 @@ class Located(Protocol):
 
 
 @runtime_checkable
+class Named(Protocol):
+    """Subgoals that can be told in words, to those who watch."""
+
+    names: Sequence[str]
+    """of each that may be chosen"""
+
+
+@runtime_checkable
 class Learned(Protocol):
     """Subgoals that pay by what was learned of them, from rollout to rollout. Those who play need none of that."""
 
@@ -134,9 +142,10 @@ class Things:
 
     def __post_init__(self) -> None:
         self._read = PlaceReader.of(self.group, "thing", of_things=True)
-        self.action: ActionSpace = spaces.Discrete(len(self._read.things))
-        self.size = len(self._read.things) + 2
-        self._names = torch.eye(len(self._read.things))
+        self.names = tuple(self._read.things)
+        self.action: ActionSpace = spaces.Discrete(len(self.names))
+        self.size = len(self.names) + 2
+        self._tokens = torch.eye(len(self.names))
 
     def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
         """Those that are known to be there; all of them where none is."""
@@ -146,7 +155,7 @@ class Things:
     def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B size"]:
         """Which it is, and the way there."""
         way, _ = self._read.way(chosen, obs)
-        return torch.cat([self._names[chosen], way], -1)
+        return torch.cat([self._tokens[chosen], way], -1)
 
     def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
         """At it, or it is not there any more."""
@@ -178,10 +187,11 @@ class Endless:
 
     masked = False
 
-    def __init__(self, action: spaces.Discrete) -> None:
+    def __init__(self, action: spaces.Discrete, kind: str) -> None:
         self.action: ActionSpace = action
         self.size = int(action.n)
-        self._names = torch.eye(self.size)
+        self.names = tuple(f"{kind} {number}" for number in range(self.size))
+        self._tokens = torch.eye(self.size)
 
     def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
         """All of them."""
@@ -189,7 +199,7 @@ class Endless:
 
     def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B K"]:
         """Which it is."""
-        return self._names[chosen]
+        return self._tokens[chosen]
 
     def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
         """Never."""
@@ -211,7 +221,7 @@ class Actions(Endless):
             raise ConfigError(
                 f"subgoals 'action' are of discrete actions that are always legal, not {group.action} of {group.name!r}"
             )
-        super().__init__(group.action)
+        super().__init__(group.action, "action")
 
     def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
         """Nothing: nobody needs to be paid."""

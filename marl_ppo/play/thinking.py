@@ -5,15 +5,16 @@ recorded is played once more, and they are asked before every step.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from marl_ppo.agents.actor_critic import Actor, Critic
-from marl_ppo.agents.hierarchy import HierarchicalActor
+from marl_ppo.agents.hierarchy import HierarchicalActor, Option
 from marl_ppo.agents.observations import flat_obs, joint_obs
+from marl_ppo.agents.subgoals import Named
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.world import Array, Group, Outputs, World, WorldSpec
 from marl_ppo.play.play import Decided, Play
@@ -44,7 +45,8 @@ def think(recording: Recording, spec: WorldSpec, players: Mapping[str, Player]) 
     return tuple(one.thoughts() for one in notes)
 
 
-class Thinking(NamedTuple):
+@dataclass(slots=True)
+class Thinking:
     """Of one group at one step."""
 
     probabilities: Array
@@ -53,6 +55,21 @@ class Thinking(NamedTuple):
     """float32 [A]; NaN where an agent decides nothing, or its critic is not known"""
     subgoals: Array
     """float32 [A, 2]: the place, in the scene, to which a manager sends its worker; NaN where there is none"""
+    ages: Array
+    """int16 [A]: decisions since a worker was set its subgoal, 0 where it has just been; -1 where there is none"""
+    words: list[str]
+    """[A]: what the subgoal is called; empty where there is none, or it has no name"""
+
+    @classmethod
+    def nothing(cls, agents: int) -> "Thinking":
+        """Before anybody is asked."""
+        return cls(
+            probabilities=np.zeros((agents, 0), np.float32),
+            values=np.full(agents, np.nan, np.float32),
+            subgoals=np.full((agents, 2), np.nan, np.float32),
+            ages=np.full(agents, -1, np.int16),
+            words=[""] * agents,
+        )
 
 
 class Thinker:
@@ -66,18 +83,15 @@ class Thinker:
     @torch.no_grad()
     def decide(self, play: Play) -> list[Thinking]:
         """Let the play decide, and tell by group what was thought."""
-        outputs = play.world.outputs
-        values = [np.full(len(group.agents), np.nan, np.float32) for group in self._groups]
+        found = [Thinking.nothing(len(group.agents)) for group in self._groups]
         for critic in self._critics:
-            critic.tell(outputs, values, play.starting)
-        probabilities = [np.zeros((len(group.agents), 0), np.float32) for group in self._groups]
-        subgoals = [np.full((len(group.agents), 2), np.nan, np.float32) for group in self._groups]
+            critic.tell(play.world.outputs, [thinking.values for thinking in found], play.starting)
         for decided in play.decide():
-            self._ask(decided, play.world, probabilities, subgoals)
-        return [Thinking(*told) for told in zip(probabilities, values, subgoals, strict=True)]
+            self._ask(decided, play.world, found[decided.part.group])
+        return found
 
-    def _ask(self, decided: Decided, world: World, told: list[Array], subgoals: list[Array]) -> None:
-        """Write down how probable each choice was, and what a worker was after."""
+    def _ask(self, decided: Decided, world: World, thinking: Thinking) -> None:
+        """Write down how probable each choice was, and what workers were after."""
         actor, g, outputs = decided.part.policy, decided.part.group, world.outputs
         agents = len(self._groups[g].agents)
         rows = torch.arange(agents) if decided.rows is None else decided.rows
@@ -87,8 +101,7 @@ class Thinker:
         memory = decided.memory_in
         if isinstance(actor, HierarchicalActor):
             option = actor.option(decided.decision.memory)
-            for row, (x, y) in zip(rows.tolist(), actor.space.place(option.chosen, obs).tolist(), strict=True):
-                subgoals[g][row] = world.place_in_scene(self._groups[g].agents[row], x, y)
+            self._tell_subgoals(actor, option, rows.tolist(), obs, g, world, thinking)
             obs = torch.cat([obs, actor.shown(option.chosen, option.age - 1, obs)], -1)
             memory, actor = actor.memories(memory)[1], actor.worker
         if not isinstance(actor, Actor):
@@ -97,9 +110,19 @@ class Thinker:
         chances = actor.head.probabilities(params, None if mask is None else torch.from_numpy(mask)[0][rows])
         if not chances.shape[1]:
             return
-        if not told[g].size:
-            told[g] = np.full((agents, chances.shape[1]), np.nan, np.float32)
-        told[g][rows.numpy()] = chances.numpy()
+        if not thinking.probabilities.size:
+            thinking.probabilities = np.full((agents, chances.shape[1]), np.nan, np.float32)
+        thinking.probabilities[rows.numpy()] = chances.numpy()
+
+    def _tell_subgoals(
+        self, actor: HierarchicalActor, option: Option, rows: list[int], obs: Tensor, g: int, world: World, thinking: Thinking
+    ) -> None:
+        names = actor.space.names if isinstance(actor.space, Named) else ()
+        places, ages = actor.space.place(option.chosen, obs).tolist(), option.age.int() - 1
+        for row, (x, y), age, chosen in zip(rows, places, ages.tolist(), option.chosen.tolist(), strict=True):
+            thinking.subgoals[row] = world.place_in_scene(self._groups[g].agents[row], x, y)
+            thinking.ages[row] = age
+            thinking.words[row] = names[chosen].replace("_", " ") if names else ""
 
 
 class _Notes:
@@ -110,11 +133,16 @@ class _Notes:
         self._probabilities: Array = np.zeros(0, np.float16)
         self._values: Array = np.full(self._shape, np.nan, np.float32)
         self._subgoals: Array = np.full((*self._shape, 2), np.nan, np.float32)
+        self._ages: Array = np.full(self._shape, -1, np.int16)
+        self._told: Array = np.full(self._shape, -1, np.int16)
+        self._words: dict[str, int] = {}
 
     def add(self, step: int, thinking: Thinking) -> None:
         """What was thought before a step."""
         self._values[step] = thinking.values
         self._subgoals[step] = thinking.subgoals
+        self._ages[step] = thinking.ages
+        self._told[step] = [self._words.setdefault(word, len(self._words)) if word else -1 for word in thinking.words]
         if not thinking.probabilities.size:
             return
         if not self._probabilities.size:
@@ -123,9 +151,12 @@ class _Notes:
 
     def thoughts(self) -> Thoughts:
         """All that was noted."""
-        values = self._values if np.isfinite(self._values).any() else np.zeros(0, np.float32)
-        subgoals = self._subgoals if np.isfinite(self._subgoals).any() else np.zeros(0, np.float32)
-        return Thoughts(probabilities=self._probabilities, values=values, subgoals=subgoals)
+        found = Thoughts(probabilities=self._probabilities)
+        if np.isfinite(self._values).any():
+            found = replace(found, values=self._values)
+        if (self._ages >= 0).any():
+            found = replace(found, subgoals=self._subgoals, ages=self._ages, told=self._told, words=tuple(self._words))
+        return found
 
 
 class _Values:

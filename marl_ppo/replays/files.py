@@ -4,7 +4,7 @@ match.json         world, version, config, params, seed, players and hashes, out
 actions/G.npy      of group number G: [T, A, ...], in the smallest type that holds them
 chain.npy          uint64 [T + 1], the digest of each moment
 keyframes/*.npy    `step` [F], and the snapshot's arrays [F, ...]
-thoughts/G.*.npy   probabilities, values, subgoals of group number G
+thoughts/G.*.npy   probabilities, values, subgoals, ages, told of group number G; words, a line each, as bytes
 frames/*.npy       of worlds that cannot be played again: `shown` [T + 1], and each picture as the bytes of a PNG
 
 Docs: docs/replays.md tells what each field means.
@@ -38,7 +38,8 @@ LONGEST_TEXT = 500
 """letters: names are shown, in errors too"""
 _ARRAYS = ("actions", "chain", "keyframes", "frames", "thoughts")
 """fields of a Replay that are no part of match.json"""
-_THOUGHTS = tuple(field.name for field in fields(Thoughts))
+_THOUGHTS = {"probabilities": (3, "f"), "values": (2, "f"), "subgoals": (3, "f"), "ages": (2, "i"), "told": (2, "i")}
+"""arrays of Thoughts: their axes, and what kind of numbers they hold"""
 
 
 def write_replay(replay: Replay, path: Path | str) -> Path:
@@ -54,6 +55,8 @@ def write_replay(replay: Replay, path: Path | str) -> Path:
         arrays |= {f"keyframes/{name}": array for name, array in replay.keyframes.arrays.items()}
     for g, thoughts in enumerate(replay.thoughts):
         arrays |= {f"thoughts/{g}.{name}": getattr(thoughts, name) for name in _THOUGHTS if getattr(thoughts, name).size}
+        if thoughts.words:
+            arrays[f"thoughts/{g}.words"] = np.frombuffer("\n".join(thoughts.words).encode(), np.uint8)
     if replay.frames is not None:
         arrays["frames/shown"] = replay.frames.shown
         arrays |= {f"frames/{n}": picture for n, picture in enumerate(replay.frames.pictures)}
@@ -229,20 +232,32 @@ def _thoughts(members: Members, actions: Sequence[Array]) -> tuple[Thoughts, ...
     arrays = members.folder("thoughts")
     if not arrays:
         return ()
-    nothing = np.zeros(0, np.float32)
     found = []
     for g, taken in enumerate(actions):
-        own = {name: arrays.pop(f"{g}.{name}", nothing) for name in _THOUGHTS}
-        for name, dims in (("probabilities", 3), ("values", 2), ("subgoals", 3)):
-            array = own[name]
-            if array.size and (array.ndim != dims or array.shape[:2] != taken.shape[:2] or array.dtype.kind != "f"):
+        own = {name: arrays.pop(f"{g}.{name}") for name in _THOUGHTS if f"{g}.{name}" in arrays}
+        for name, array in own.items():
+            dims, kind = _THOUGHTS[name]
+            if array.ndim != dims or array.shape[:2] != taken.shape[:2] or array.dtype.kind != kind:
                 raise ValueError(f"the {name} in it are {array.dtype} {array.shape}")
-        if own["subgoals"].size and own["subgoals"].shape[2] != 2:
+        if "subgoals" in own and own["subgoals"].shape[2] != 2:
             raise ValueError("its subgoals are no places")
-        found.append(Thoughts(**own))
+        words = _words(arrays.pop(f"{g}.words", np.zeros(0, np.uint8)))
+        if "told" in own and own["told"].max(initial=-1) >= len(words):
+            raise ValueError(f"its subgoals have {len(words)} names, not so many as are told")
+        found.append(Thoughts(**own, words=words))
     if arrays:
         raise ValueError(f"it has thoughts {sorted(arrays)[:3]} of nobody")
     return tuple(found)
+
+
+def _words(array: Array) -> tuple[str, ...]:
+    """Lines that were written as bytes."""
+    if array.dtype != np.uint8 or array.ndim != 1:
+        raise ValueError(f"the names of subgoals in it are {array.dtype} {array.shape}")
+    words = tuple(_printable(word) for word in array.tobytes().decode("utf-8", "replace").split("\n")) if array.size else ()
+    if any(len(word) > LONGEST_TEXT for word in words):
+        raise ValueError(f"it has a subgoal whose name has more than {LONGEST_TEXT} letters")
+    return words
 
 
 def _frames(members: Members, steps: int) -> Frames | None:

@@ -18,6 +18,10 @@ FORMAT = 1
 """version of the file format"""
 
 
+def _nothing() -> Array:
+    return np.zeros(0, np.float32)
+
+
 class Event(NamedTuple):
     """Something worth looking at, such as a goal."""
 
@@ -44,15 +48,20 @@ class Origin:
 class Thoughts:
     """What the players of one group thought at each of T decisions; arrays of size 0 where that is not known.
 
-    NaN where a seat decided nothing.
+    NaN, or -1 where whole numbers stand, where a seat decided nothing.
     """
 
-    probabilities: Array
+    probabilities: Array = field(default_factory=_nothing)
     """float16 [T, A, K]: of each choice, those of a multi-discrete action side by side"""
-    values: Array
+    values: Array = field(default_factory=_nothing)
     """float32 [T, A]: the return that is expected from then on"""
-    subgoals: Array
+    subgoals: Array = field(default_factory=_nothing)
     """float32 [T, A, 2]: the place a manager sends its worker to, in the scene's units"""
+    ages: Array = field(default_factory=_nothing)
+    """int16 [T, A]: the worker's decisions since it was set its subgoal"""
+    told: Array = field(default_factory=_nothing)
+    """int16 [T, A]: which of `words` the subgoal is called; -1 where it has no name"""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

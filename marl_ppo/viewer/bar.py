@@ -19,6 +19,8 @@ from marl_ppo.viewer.playback import Playback
 
 _NEAR_PX = 6
 """how far from an event's mark the pointer may be"""
+_MARK_PX = 6
+"""height of a mark under a curve"""
 _GRIP_PX = 9
 """how far above and under the track it can still be taken hold of"""
 
@@ -29,6 +31,8 @@ class Curve(NamedTuple):
     colour: Colour
     values: Array
     """float64 [T]; NaN where there is none"""
+    marked: Array
+    """int64 [K]: moments that are marked under it"""
 
 
 class Bar:
@@ -104,6 +108,8 @@ class Bar:
             points = self._points(curve.values, low, reach, top, height)
             if len(points) > 1:
                 pygame.draw.aalines(picture, curve.colour, False, points)
+            for step in curve.marked:
+                picture.fill(curve.colour, (self._column(int(step)), top + height - _MARK_PX, 1, _MARK_PX))
         here = self._column(self._playback.position)
         picture.fill(palette.TEXT, (here, top, 1, height))
         small_px = max(text_px * 3 // 4, 9)

@@ -27,3 +27,7 @@ class Clip:
 
     def values(self, agent: str) -> Array:
         return self._whole.values(agent)[self._start : self._start + self.last + 1]
+
+    def options(self, agent: str) -> Array:
+        moments = self._whole.options(agent) - self._start
+        return moments[(moments >= 0) & (moments <= self.last)]

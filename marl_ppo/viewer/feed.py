@@ -7,9 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from marl_ppo.envs.scene import Scene
 from marl_ppo.envs.world import Array, World
 from marl_ppo.replays.replay import Event
+
+
+class Subgoal(NamedTuple):
+    """What a manager has set its worker."""
+
+    place: tuple[float, float] | None
+    """in the scene's units; None where it is nowhere"""
+    words: str = ""
+    """what it is called, if it has a name"""
+    age: int = 0
+    """the worker's decisions since it was set"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +33,8 @@ class Thought:
     """float [K]: of each choice, those of a multi-discrete action side by side"""
     value: float | None = None
     """the return it expects from here on"""
-    subgoal: tuple[float, float] | None = None
-    """where its manager sends it, in the scene's units"""
+    subgoal: Subgoal | None = None
+    """of one that has a manager"""
 
 
 class Moment(NamedTuple):
@@ -63,6 +76,15 @@ class Timeline(Protocol):
 
     def values(self, agent: str) -> Array:
         """float64 [last + 1]: the return that the agent's player expects at each moment; NaN where that is not known."""
+
+    def options(self, agent: str) -> Array:
+        """int64 [K]: the moments at which the agent's manager set a subgoal."""
+
+
+def subgoal_of(place: Array, words: str, age: int) -> Subgoal | None:
+    """As it was told: [2], NaN where it is nowhere; none where it has no age."""
+    somewhere = (float(place[0]), float(place[1])) if np.isfinite(place).all() else None
+    return None if age < 0 else Subgoal(somewhere, words, int(age))
 
 
 def choices_of(world: World) -> dict[str, Sequence[str]]:

@@ -12,7 +12,7 @@ from marl_ppo.play.seating import Player
 from marl_ppo.play.thinking import Thinker
 from marl_ppo.replays.replay import Event
 from marl_ppo.replays.simulation import EventFinder
-from marl_ppo.viewer.feed import Moment, Thought, choices_of
+from marl_ppo.viewer.feed import Moment, Thought, choices_of, subgoal_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,12 @@ class LiveTimeline:
         thoughts = (moment.thoughts.get(agent) for moment in self._moments)
         return np.array([np.nan if t is None or t.value is None else t.value for t in thoughts])
 
+    def options(self, agent: str) -> Array:
+        subgoals = {
+            step: moment.thoughts[agent].subgoal for step, moment in enumerate(self._moments) if agent in moment.thoughts
+        }
+        return np.array([step for step, subgoal in subgoals.items() if subgoal and subgoal.age == 0], np.int64)
+
     def leave(self) -> None:
         """Nobody plays it on: it is over where it stands."""
         self._over, self.longest = True, self.last
@@ -93,7 +99,7 @@ class LiveTimeline:
             for a, agent in enumerate(group.agents):
                 chances, value = told.probabilities[a], float(told.values[a])
                 known = chances.size > 0 and not np.isnan(chances).any()
-                subgoal = None if np.isnan(told.subgoals[a]).any() else (float(told.subgoals[a, 0]), float(told.subgoals[a, 1]))
+                subgoal = subgoal_of(told.subgoals[a], told.words[a], told.ages[a])
                 if known or subgoal is not None or not np.isnan(value):
                     found[agent] = Thought(
                         probabilities=chances if known else None, value=None if np.isnan(value) else value, subgoal=subgoal

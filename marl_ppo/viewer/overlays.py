@@ -8,13 +8,15 @@ import pygame
 from marl_ppo.envs.scene import Box, Disc, Line, Picture, Primitive, Scene, Sprite, Text
 from marl_ppo.envs.world import Array
 from marl_ppo.viewer import palette
-from marl_ppo.viewer.feed import Thought
+from marl_ppo.viewer.feed import Subgoal, Thought
 from marl_ppo.viewer.layout import Rect
 from marl_ppo.viewer.lettering import Lettering
 
 _SLACK_PX = 8
 """how far beside a body a click may be"""
 _CARD_ALPHA = 242
+_NEW_FOR = 3
+"""decisions for which a ring shows that a subgoal was just set"""
 
 
 def bodies(scene: Scene, agents: Iterable[str]) -> dict[str, Disc | Box | Sprite]:
@@ -45,21 +47,31 @@ def marks(
     if "subgoals" in overlays:
         for agent, thought in thoughts.items():
             if thought.subgoal is not None and agent in seen:
-                found += _subgoal(seen[agent], *thought.subgoal, is_followed=agent == followed)
+                found += _subgoal(seen[agent], thought.subgoal, is_followed=agent == followed)
     if followed in seen:
         body = seen[followed]
         found.append(Disc(key="followed", x=body.x, y=body.y, radius=1.35 * _reach(body), team=palette.BRIGHT, filled=False))
     return found
 
 
-def _subgoal(body: Disc | Box | Sprite, x: float, y: float, *, is_followed: bool) -> list[Primitive]:
-    """A line from a body to a target."""
-    size, alpha = 0.5 * _reach(body), 1.0 if is_followed else 0.6
-    return [
-        Line(key=f"subgoal_{body.key}", x=body.x, y=body.y, x2=x, y2=y, team=body.team, width=0.25 * size, alpha=0.5 * alpha),
-        Disc(key=f"subgoal_{body.key}_ring", x=x, y=y, radius=1.6 * size, team=body.team, filled=False, alpha=alpha),
-        Disc(key=f"subgoal_{body.key}_dot", x=x, y=y, radius=0.6 * size, team=body.team, alpha=alpha),
-    ]
+def _subgoal(body: Disc | Box | Sprite, subgoal: Subgoal, *, is_followed: bool) -> list[Primitive]:
+    """A line from a body to a target in a ring, which is wide at first, and what it is called; just that of one that is
+    nowhere, over the body."""
+    key, team, size = f"subgoal_{body.key}", body.team, 0.5 * _reach(body)
+    newness = max(0.0, 1 - subgoal.age / _NEW_FOR)
+    alpha = 1.0 if is_followed else 0.6 + 0.4 * newness
+    x, y = subgoal.place or (body.x, body.y)
+    radius = (1.6 + 1.2 * newness) * size if subgoal.place else 2 * size
+    found: list[Primitive] = []
+    if subgoal.words:
+        found.append(Text(key=f"{key}_words", x=x, y=y + radius + 1.2 * size, text=subgoal.words, height=1.6 * size, team=team))
+    if subgoal.place:
+        found += [
+            Line(key=key, x=body.x, y=body.y, x2=x, y2=y, team=team, width=0.25 * size, alpha=0.5 * alpha),
+            Disc(key=f"{key}_ring", x=x, y=y, radius=radius, team=team, filled=False, alpha=alpha),
+            Disc(key=f"{key}_dot", x=x, y=y, radius=0.6 * size, team=team, alpha=alpha),
+        ]
+    return found
 
 
 def _reach(body: Disc | Box | Sprite) -> float:

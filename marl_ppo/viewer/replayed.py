@@ -9,7 +9,7 @@ from marl_ppo.envs.world import Array
 from marl_ppo.errors import FileFormatError
 from marl_ppo.replays.replay import Event, Replay, Thoughts
 from marl_ppo.replays.simulation import Simulation
-from marl_ppo.viewer.feed import Moment, Thought, choices_of
+from marl_ppo.viewer.feed import Moment, Thought, choices_of, subgoal_of
 
 STEPS_PER_SECOND = 8.0
 """at which a world looks natural that does not say"""
@@ -60,6 +60,14 @@ class ReplayTimeline:
                     found[: self.replay.steps] = thoughts.values[:, a]
         return found
 
+    def options(self, agent: str) -> Array:
+        agents = iter(self.replay.players)
+        for actions, thoughts in zip(self.replay.actions, self.replay.thoughts, strict=False):
+            for a in range(actions.shape[1]):
+                if next(agents) == agent and thoughts.ages.size:
+                    return np.flatnonzero(thoughts.ages[:, a] == 0)
+        return np.zeros(0, np.int64)
+
     def close(self) -> None:
         """End the world it plays in."""
         if self._simulation is not None:
@@ -109,11 +117,16 @@ def _thought(thoughts: Thoughts, step: int, agent: int) -> Thought | None:
         row = array[step, agent] if array.size else None
         return None if row is None or not np.isfinite(row).all() else row
 
-    probabilities, value, subgoal = (of(array) for array in (thoughts.probabilities, thoughts.values, thoughts.subgoals))
+    probabilities, value = of(thoughts.probabilities), of(thoughts.values)
+    subgoal = None
+    if thoughts.ages.size:
+        place = thoughts.subgoals[step, agent] if thoughts.subgoals.size else np.full(2, np.nan)
+        told = int(thoughts.told[step, agent]) if thoughts.told.size else -1
+        subgoal = subgoal_of(place, thoughts.words[told] if told >= 0 else "", int(thoughts.ages[step, agent]))
     if probabilities is None and value is None and subgoal is None:
         return None
     return Thought(
         probabilities=probabilities,
         value=None if value is None else float(value),
-        subgoal=None if subgoal is None else (float(subgoal[0]), float(subgoal[1])),
+        subgoal=subgoal,
     )

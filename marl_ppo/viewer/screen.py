@@ -115,7 +115,9 @@ class Screen:
             bar.draw(picture)
             if "values" in self.show.overlays:
                 rect = (left, bar.rect[1] - round(5.3 * text_px), width, round(4.6 * text_px))
-                heading = f"value of {followed}" if followed else "mean value of each team"
+                heading = "mean value of each team"
+                if followed:
+                    heading = f"value of {followed}" + (", marks: new subgoals" if "subgoals" in self.show.overlays else "")
                 bar.draw_curves(picture, rect, self._curves(number, scene), heading, self._pens.letters, text_px)
         return _Pane(number, room, drawn.view, bar)
 
@@ -196,8 +198,10 @@ class Screen:
         """Of the agent that is followed, or the mean of each team's."""
         match, followed = self.show.playbacks[number].match, self.show.followed[number]
         teams = {agent: body.team for agent, body in bodies(scene, match.players).items()}
+        unmarked = np.zeros(0, np.int64)
         if followed is not None:
-            return [Curve(palette.team_colour(teams.get(followed, palette.BRIGHT)), match.values(followed))]
+            marked = match.options(followed) if "subgoals" in self.show.overlays else unmarked
+            return [Curve(palette.team_colour(teams.get(followed, palette.BRIGHT)), match.values(followed), marked)]
         by_team: dict[int, list[str]] = {}
         for agent in match.players:
             by_team.setdefault(teams.get(agent, -1), []).append(agent)
@@ -207,7 +211,7 @@ class Screen:
             known = np.isfinite(values)
             count = known.sum(axis=0)
             mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1)
-            found.append(Curve(palette.team_colour(team), np.where(count > 0, mean, np.nan)))
+            found.append(Curve(palette.team_colour(team), np.where(count > 0, mean, np.nan), unmarked))
         return found
 
     def _hud(self, number: int, moment: Moment) -> list[str]:

@@ -73,6 +73,15 @@ def test_a_replay_tells_where_each_manager_sent_its_worker(tmp_path: Path) -> No
     nearest = np.abs(thoughts.subgoals[:, :, None] - np.array(landmarks)).max(-1).min(-1)
     assert nearest.max() < 1e-5
     assert thoughts.probabilities.shape == (25, 3, 5)
+    # An option is over after four decisions, or where its landmark was reached.
+    assert (thoughts.ages[0] == 0).all()
+    steps = np.diff(thoughts.ages, axis=0)
+    assert ((steps == 1) | (thoughts.ages[1:] == 0)).all()
+    assert thoughts.ages.max() == 3
+    assert set(thoughts.words) <= {"landmark 0", "landmark 1", "landmark 2"}
+    changed = np.diff(thoughts.told, axis=0) != 0
+    assert changed.any()
+    assert (thoughts.ages[1:][changed] == 0).all()
 
 
 def test_the_manager_of_one_player_plays_with_the_worker_of_another(tmp_path: Path) -> None:

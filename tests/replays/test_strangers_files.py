@@ -15,6 +15,7 @@ from marl_ppo.errors import FileFormatError
 from marl_ppo.replays.files import read_replay, write_replay
 from marl_ppo.replays.members import LARGEST_CONTENT
 from marl_ppo.replays.replay import Event, Thoughts
+from marl_ppo.viewer.feed import Subgoal
 from marl_ppo.viewer.renderer import Renderer
 from marl_ppo.viewer.replayed import ReplayTimeline
 from marl_ppo.viewer.screen import Screen
@@ -73,16 +74,28 @@ def test_words_are_shown_as_letters_and_nothing_else(tmp_path: Path) -> None:
 
 def test_chances_that_are_no_numbers_are_not_drawn() -> None:
     good = read_replay(GOLDEN / "tag.replay")
-    nothing = np.zeros(0, np.float32)
-    endless = [
-        Thoughts(probabilities=np.full((*taken.shape[:2], 5), np.inf, np.float16), values=nothing, subgoals=nothing)
-        for taken in good.actions
-    ]
+    endless = [Thoughts(probabilities=np.full((*taken.shape[:2], 5), np.inf, np.float16)) for taken in good.actions]
     show = Show([[ReplayTimeline(replace(good, thoughts=tuple(endless)))]])
     show.press("p")
     show.press("tab")
 
     Screen(show).draw(pygame.Surface((480, 320), 0, 32))
+
+
+def test_names_of_subgoals_are_kept_and_those_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    good = read_replay(GOLDEN / "tag.replay")
+    shapes = [taken.shape[:2] for taken in good.actions]
+    words = ("the door", "a \x1b[31mkey")
+    named = [Thoughts(ages=np.zeros(shape, np.int16), told=np.ones(shape, np.int16), words=words) for shape in shapes]
+    read = read_replay(write_replay(replace(good, thoughts=tuple(named)), tmp_path / "it.replay"))
+    cut = tuple(replace(thoughts, words=words[:1]) for thoughts in named)
+    nameless = write_replay(replace(good, thoughts=cut), tmp_path / "other.replay")
+    moment = ReplayTimeline(read).moment(1)
+
+    assert read.thoughts[0].words == ("the door", "a �[31mkey")
+    assert {thought.subgoal for thought in moment.thoughts.values()} == {Subgoal(None, "a �[31mkey", 0)}
+    with pytest.raises(FileFormatError, match="its subgoals have 1 names, not so many as are told"):
+        read_replay(nameless)
 
 
 def test_a_small_file_of_a_match_too_large_for_the_memory_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from marl_ppo.play.play import Play
 from marl_ppo.play.seating import seat_players
 from marl_ppo.replays.replay import Event
 from marl_ppo.training.players import find_player
-from marl_ppo.viewer.feed import Moment, Thought
+from marl_ppo.viewer.feed import Moment, Subgoal, Thought
 
 
 @dataclass(kw_only=True)
@@ -43,6 +43,10 @@ class Filmed:
     def values(self, agent: str) -> Array:
         thoughts = [moment.thoughts.get(agent) for moment in self.moments]
         return np.array([np.nan if thought is None or thought.value is None else thought.value for thought in thoughts])
+
+    def options(self, agent: str) -> Array:
+        thoughts = [moment.thoughts.get(agent, Thought()) for moment in self.moments]
+        return np.flatnonzero([thought.subgoal is not None and thought.subgoal.age == 0 for thought in thoughts])
 
 
 def of_scenes(*scenes: Scene) -> Filmed:
@@ -85,7 +89,7 @@ def thinking(filmed: Filmed, choices: int = 11) -> Filmed:
         for number, (agent, leaning) in enumerate(leanings.items()):
             leaning += 0.3 * generator.normal(size=choices) - 0.03 * leaning
             shares = np.exp(leaning) / np.exp(leaning).sum()
-            subgoal = (float(np.sin(step / 30 + number)), 0.5)
+            subgoal = Subgoal((float(np.sin(step / 30 + number)), 0.5), "key", step % 10)
             thoughts[agent] = Thought(probabilities=shares, value=float(leaning[0]), subgoal=subgoal)
         moments.append(moment._replace(thoughts=thoughts))
     filmed.moments = [*moments, filmed.moments[-1]]

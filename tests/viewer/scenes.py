@@ -7,7 +7,7 @@ import numpy as np
 from marl_ppo.envs.scene import Disc, Primitive, Scene
 from marl_ppo.envs.world import Array
 from marl_ppo.replays.replay import Event
-from marl_ppo.viewer.feed import Moment, Thought
+from marl_ppo.viewer.feed import Moment, Subgoal, Thought
 
 BOUNDS = (-1.0, -1.0, 1.0, 1.0)
 
@@ -61,7 +61,16 @@ class Walk:
         steps = np.arange(self.last + 1.0)
         return np.sin(steps) if self._thoughts and agent == "agent" else np.full(len(steps), np.nan)
 
+    def options(self, agent: str) -> Array:
+        return np.arange(0, self.last + 1, 5) if self._thoughts and agent == "agent" else np.zeros(0, np.int64)
+
     def _told(self, step: int) -> dict[str, Thought]:
         if not self._thoughts:
             return {}
-        return {"agent": Thought(probabilities=np.array([0.1, 0.7, 0.2]), value=float(np.sin(step)), subgoal=(0.5, -0.5))}
+        return {
+            "agent": Thought(
+                probabilities=np.array([0.1, 0.7, 0.2]),
+                value=float(np.sin(step)),
+                subgoal=Subgoal((0.5, -0.5), "key", step % 5),
+            )
+        }

@@ -72,6 +72,19 @@ def test_equal_shows_give_equal_pixels_whatever_was_drawn_before() -> None:
     assert (pixels_of(picture) == drawn(paused(Walk(30, thoughts=True), 2.5, "tab p v g"))).all()
 
 
+def test_new_subgoals_of_who_is_followed_are_marked_under_its_values() -> None:
+    """In its colour, at the lowest line of the curve's field; with `g`, and only for somebody who is followed."""
+
+    def marks(keys: str) -> int:
+        picture = drawn(paused(Walk(30, thoughts=True), 3.5, keys))
+        coloured = (picture == np.array(TEAMS[0])).all(-1)
+        return max(int((row[1:] > row[:-1]).sum()) for row in coloured[330:])
+
+    assert marks("tab v g") >= 6
+    assert marks("tab v") < 6
+    assert marks("v g") < 6
+
+
 def test_events_are_marked_on_the_bar_in_the_colour_of_their_team() -> None:
     """At three quarters of the match, from the bar's left to its right end."""
     without, with_event = (drawn(paused(Walk(40, events=events))) for events in ([], [Event(30, "goal", "goal for blue", 1)]))

@@ -302,6 +302,10 @@ def test_thoughts_are_shown_where_they_are_known(browser: Browser, soccer: Filme
     assert re.match(r"\d+: \d+ %", browser.run("document.querySelectorAll('.mind .number')[1].textContent"))
     assert int(said.split()[1]) == pytest.approx(100 * thought.probabilities.max(), abs=1)
     assert browser.run("viewer.match.thought('blue_0', 'value', 300)[0]") == pytest.approx(thought.value, abs=1e-2)
+    assert thought.subgoal is not None
+    option = browser.run("viewer.match.option('blue_0', 304)")
+    assert (option["words"], option["age"]) == ("key", 4)
+    assert browser.run("viewer.match.optionsOf('blue_0')") == soccer.options("blue_0").tolist()
     assert len(np.unique(browser.pixels("#curve").reshape(-1, 3), axis=0)) > 3, "lines on a ground"
     assert (browser.pixels("#board") != plain).any(), "marks where they want to go"
 

@@ -108,7 +108,7 @@ def columns_of(timeline: Timeline, *, start: int = 0, stop: int | None = None) -
         "sights": {agent: order.splices for agent, order in scenes.sights.items()},
         "agents": {agent: scenes.bodies[agent] for agent in timeline.players if agent in scenes.bodies},
         "choices": {agent: list(names) for agent, names in timeline.choices.items()},
-        "thoughts": {agent: _series([m.thoughts.get(agent) for m in moments], unit) for agent in _thinking(moments)},
+        "thoughts": {agent: _series([m.thoughts.get(agent) for m in moments], unit, word) for agent in _thinking(moments)},
         "words": list(scenes.words.places),
         "pictures": scenes.pictures,
     }
@@ -254,13 +254,20 @@ def _thinking(moments: Iterable[Moment]) -> list[str]:
     return list(dict.fromkeys(agent for moment in moments for agent in moment.thoughts))
 
 
-def _series(thoughts: Sequence[Thought | None], unit: float) -> dict[str, Any]:
-    """What an agent thought, of each of the three kinds that it is known of: the steps, and a column for each number."""
+def _series(thoughts: Sequence[Thought | None], unit: float, word: Callable[[str], int]) -> dict[str, Any]:
+    """What an agent thought, of each of the kinds that it is known of: the steps, and a column for each number."""
+
+    def option(thought: Thought) -> tuple[int, int, bool] | None:
+        """The subgoal's age, its name's place among the words, and whether it is somewhere."""
+        subgoal = thought.subgoal
+        return None if subgoal is None else (subgoal.age, word(subgoal.words), subgoal.place is not None)
+
     found: dict[str, Any] = {}
     kinds: tuple[tuple[str, Callable[[Thought], Any], float], ...] = (
         ("value", lambda thought: thought.value, 0.0),
         ("probabilities", lambda thought: thought.probabilities, 0.01),
-        ("subgoal", lambda thought: thought.subgoal, unit),
+        ("subgoal", lambda thought: thought.subgoal and thought.subgoal.place, unit),
+        ("option", option, 1.0),
     )
     for name, told, step_size in kinds:
         known = {step: told(thought) for step, thought in enumerate(thoughts) if thought is not None}

@@ -132,7 +132,8 @@ class Curve {
     this.high = Math.max(...ends.map(([, high]) => high));
   }
 
-  draw(followed) {
+  /** Where `options` are shown, moments at which the followed agent got a subgoal are marked below. */
+  draw(followed, options) {
     const { pen, width, height } = penOf(this.canvas) ?? {};
     if (!pen) return;
     const styles = getComputedStyle(document.documentElement);
@@ -154,6 +155,10 @@ class Curve {
       pen.stroke();
     }
     pen.globalAlpha = 1;
+    if (followed !== null && options) {
+      pen.fillStyle = this.colour(this.match.teamOf(followed, 0));
+      for (const step of this.match.optionsOf(followed)) pen.fillRect(spotX(step), height - 6, 1, 6);
+    }
     pen.fillStyle = styles.getPropertyValue("--quiet");
     pen.font = `10px ${FONT}`;
     pen.fillText(`expected return, ${short(this.high)}`, 4, 11);

@@ -3,7 +3,8 @@
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16];
 const ZOOM = 2.2; // how much nearer a followed agent is seen
 const FOLLOWED_MARGIN_PX = 24; // a tap so near an agent means it
-const OVERLAYS = { values: "value", probabilities: "probabilities", subgoals: "subgoal", sight: "sight" };
+const NEW_FOR = 3; // decisions for which a ring shows that a subgoal was just set
+const OVERLAYS = { values: "value", probabilities: "probabilities", subgoals: "option", sight: "sight" };
 
 class Player {
   constructor(match, theme) {
@@ -175,8 +176,8 @@ class Player {
       found.push(...(fraction ? blended(match.sight(followed, step), next, fraction) : match.sight(followed, step)));
     }
     for (const [agent, id] of match.agents) {
-      const place = this.shows.subgoals && seen.has(id) ? match.thought(agent, "subgoal", step) : null;
-      if (place) found.push(...subgoalMarks(seen.get(id), place, agent === followed ? 1 : 0.6));
+      const option = this.shows.subgoals && seen.has(id) ? match.option(agent, step) : null;
+      if (option) found.push(...subgoalMarks(seen.get(id), option, agent === followed));
     }
     const body = seen.get(match.agents.get(followed));
     if (body) found.push({ kind: "disc", x: body.x, y: body.y, radius: 1.45 * reachOf(body), team: BRIGHT, filled: 0, label: "" });
@@ -184,7 +185,7 @@ class Player {
   }
 
   drawCurve() {
-    if (this.shows.values) this.curve.draw(this.followed);
+    if (this.shows.values) this.curve.draw(this.followed, this.shows.subgoals);
   }
 
   draw() {
@@ -330,12 +331,19 @@ function reachOf(body) {
   return body.radius ?? Math.max(body.width, body.height) / 2;
 }
 
-/** A line from a body to the place where its manager sends it. */
-function subgoalMarks({ x, y, team, ...body }, [x2, y2], alpha) {
+/** A line from a body to the place where its manager sends it, in a ring that is wide at first, and what that is called. */
+function subgoalMarks({ x, y, team, ...body }, { place, age, words }, followed) {
   const size = 0.5 * reachOf(body);
+  const newness = Math.max(0, 1 - age / NEW_FOR);
+  const alpha = followed ? 1 : 0.6 + 0.4 * newness;
+  const [x2, y2] = place ?? [x, y];
+  const radius = (place ? 1.6 + 1.2 * newness : 2) * size;
+  const found = words ? [{ kind: "text", x: x2, y: y2 + radius + 1.2 * size, text: words, height: 1.6 * size, team }] : [];
+  if (!place) return found;
   return [
+    ...found,
     { kind: "line", x, y, x2, y2, team, width: 0.25 * size, alpha: 0.5 * alpha },
-    { kind: "disc", x: x2, y: y2, radius: 1.6 * size, team, filled: 0, label: "", alpha },
+    { kind: "disc", x: x2, y: y2, radius, team, filled: 0, label: "", alpha },
     { kind: "disc", x: x2, y: y2, radius: 0.6 * size, team, filled: 1, label: "", alpha },
   ];
 }

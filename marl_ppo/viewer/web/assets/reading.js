@@ -126,6 +126,19 @@ class Match {
     return series.columns.map((one) => one.at(row) * series.unit);
   }
 
+  /** What an agent's manager has set it at a step: a place, or null, the decisions since, and what it is called. */
+  option(agent, step) {
+    const [age, word, somewhere] = this.thought(agent, "option", step) ?? [];
+    if (age === undefined) return null;
+    return { place: somewhere ? this.thought(agent, "subgoal", step) : null, age, words: this.words[word] };
+  }
+
+  /** The steps at which an agent's manager set a subgoal. */
+  optionsOf(agent) {
+    const series = this.thoughts.get(agent)?.option;
+    return series ? [...Array(series.count).keys()].filter((row) => series.columns[0].at(row) === 0).map((row) => series.steps.at(row)) : [];
+  }
+
   /** Whether anybody's thoughts of a kind, or sight, are known. */
   knows(kind) {
     if (kind === "sight") return this.sights.size > 0;
