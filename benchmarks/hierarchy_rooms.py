@@ -224,10 +224,11 @@ def report() -> None:
 def draw(cells: list[dict[str, Any]]) -> None:
     """Curves with the 95 % interval of their mean over seeds."""
     worlds = list(dict.fromkeys(cell["world"] for cell in cells))
-    figure = Figure(figsize=(5 * len(worlds), 4), dpi=110, layout="constrained")
+    lines = -(-len(worlds) // 2)
+    figure = Figure(figsize=(11, 3.6 * lines), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     generator = np.random.default_rng(0)
-    for world, axes in zip(worlds, np.ravel(figure.subplots(1, len(worlds), sharey=True)), strict=True):
+    for world, axes in zip(worlds, np.ravel(figure.subplots(lines, 2, sharey=True)), strict=False):
         grid = np.linspace(0, STEPS[world] / 1e6, POINTS + 1)[1:]
         for number, row in enumerate(ROWS):
             curves = np.array([c["curve"] for c in cells if (c["world"], c["row"]) == (world, row)])
@@ -241,8 +242,9 @@ def draw(cells: list[dict[str, Any]]) -> None:
         axes.set_ylim(0, 1.02)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].set_ylabel("success in training")
-    figure.axes[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    for axes in figure.axes[::2]:
+        axes.set_ylabel("success in training")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), frameon=False, loc="outside right upper")
     figure.savefig(PICTURE)
 
 
