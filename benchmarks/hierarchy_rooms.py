@@ -244,7 +244,12 @@ def draw(cells: list[dict[str, Any]]) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     for axes in figure.axes[::2]:
         axes.set_ylabel("success in training")
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), frameon=False, loc="outside right upper")
+    for axes in figure.axes[len(worlds) :]:
+        axes.set_visible(False)
+    named = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+    figure.legend(
+        [named[row] for row in ROWS if row in named], list(filter(named.get, ROWS)), frameon=False, loc="outside right upper"
+    )
     figure.savefig(PICTURE)
 
 

@@ -30,7 +30,7 @@ def flat_obs(obs: Obs, axes: int = 1) -> Tensor:
     return leaves[0] if len(leaves) == 1 else torch.cat(leaves, dim=-1)
 
 
-def joint_obs(obs: tuple[Obs, ...], axes: int = 1) -> Tensor:
-    """Everybody's obs, `axes` axes, agents and those of the leaf: [..., joint_size], groups in order, agents in order."""
-    everyone = [flat_obs(leaves, axes + 1).flatten(axes) for leaves in obs]
+def joint_obs(obs: tuple[Obs, ...]) -> Tensor:
+    """Everybody's obs, leaves [B, agents, *leaf]: [B, joint_size], groups in order, agents in order."""
+    everyone = [flat_obs(leaves, 2).flatten(1) for leaves in obs]
     return everyone[0] if len(everyone) == 1 else torch.cat(everyone, dim=-1)

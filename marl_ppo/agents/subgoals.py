@@ -66,10 +66,10 @@ class Located(Protocol):
 
 @runtime_checkable
 class Named(Protocol):
-    """Subgoals that can be told in words, to those who watch."""
+    """Subgoals of one of some that can be told in words, to those who watch."""
 
     names: Sequence[str]
-    """of each that may be chosen"""
+    """of each that may be chosen, by its number"""
 
 
 @runtime_checkable

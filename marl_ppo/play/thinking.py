@@ -19,6 +19,7 @@ from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.world import Array, Group, Outputs, World, WorldSpec
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.play.seating import Player, seat_players
+from marl_ppo.replays.files import LONGEST_TEXT
 from marl_ppo.replays.recorder import Recording
 from marl_ppo.replays.replay import Thoughts
 
@@ -56,7 +57,7 @@ class Thinking:
     subgoals: Array
     """float32 [A, 2]: the place, in the scene, to which a manager sends its worker; NaN where there is none"""
     ages: Array
-    """int16 [A]: decisions since a worker was set its subgoal, 0 where it has just been; -1 where there is none"""
+    """int32 [A]: decisions since a worker was set its subgoal, 0 where it has just been; -1 where there is none"""
     words: list[str]
     """[A]: what the subgoal is called; empty where there is none, or it has no name"""
 
@@ -67,7 +68,7 @@ class Thinking:
             probabilities=np.zeros((agents, 0), np.float32),
             values=np.full(agents, np.nan, np.float32),
             subgoals=np.full((agents, 2), np.nan, np.float32),
-            ages=np.full(agents, -1, np.int16),
+            ages=np.full(agents, -1, np.int32),
             words=[""] * agents,
         )
 
@@ -117,12 +118,18 @@ class Thinker:
     def _tell_subgoals(
         self, actor: HierarchicalActor, option: Option, rows: list[int], obs: Tensor, g: int, world: World, thinking: Thinking
     ) -> None:
-        names = actor.space.names if isinstance(actor.space, Named) else ()
+        names = actor.space.names if isinstance(actor.space, Named) and option.chosen.dim() == 1 else ()
         places, ages = actor.space.place(option.chosen, obs).tolist(), option.age.int() - 1
         for row, (x, y), age, chosen in zip(rows, places, ages.tolist(), option.chosen.tolist(), strict=True):
             thinking.subgoals[row] = world.place_in_scene(self._groups[g].agents[row], x, y)
             thinking.ages[row] = age
-            thinking.words[row] = names[chosen].replace("_", " ") if names else ""
+            if len(names) and chosen < len(names):
+                thinking.words[row] = _in_one_line(names[chosen])
+
+
+def _in_one_line(name: str) -> str:
+    """As people read it, and no longer than replays keep."""
+    return " ".join(str(name).replace("_", " ").split())[:LONGEST_TEXT]
 
 
 class _Notes:
@@ -133,8 +140,8 @@ class _Notes:
         self._probabilities: Array = np.zeros(0, np.float16)
         self._values: Array = np.full(self._shape, np.nan, np.float32)
         self._subgoals: Array = np.full((*self._shape, 2), np.nan, np.float32)
-        self._ages: Array = np.full(self._shape, -1, np.int16)
-        self._told: Array = np.full(self._shape, -1, np.int16)
+        self._ages: Array = np.full(self._shape, -1, np.int32)
+        self._told: Array = np.full(self._shape, -1, np.int32)
         self._words: dict[str, int] = {}
 
     def add(self, step: int, thinking: Thinking) -> None:

@@ -34,6 +34,8 @@ LONGEST = 1_000_000
 MOST_AGENTS = 1_000
 MOST_DECISIONS = 16_000_000
 """steps times agents: returns and actions are held in memory"""
+MOST_NAMES = 10_000
+"""of subgoals"""
 LONGEST_TEXT = 500
 """letters: names are shown, in errors too"""
 _ARRAYS = ("actions", "chain", "keyframes", "frames", "thoughts")
@@ -241,6 +243,8 @@ def _thoughts(members: Members, actions: Sequence[Array]) -> tuple[Thoughts, ...
                 raise ValueError(f"the {name} in it are {array.dtype} {array.shape}")
         if "subgoals" in own and own["subgoals"].shape[2] != 2:
             raise ValueError("its subgoals are no places")
+        if "subgoals" in own and "ages" not in own:  # of an earlier version, which did not note when they were set
+            own["ages"] = np.where(np.isfinite(own["subgoals"]).all(-1), LONGEST, -1)
         words = _words(arrays.pop(f"{g}.words", np.zeros(0, np.uint8)))
         if "told" in own and own["told"].max(initial=-1) >= len(words):
             raise ValueError(f"its subgoals have {len(words)} names, not so many as are told")
@@ -254,6 +258,9 @@ def _words(array: Array) -> tuple[str, ...]:
     """Lines that were written as bytes."""
     if array.dtype != np.uint8 or array.ndim != 1:
         raise ValueError(f"the names of subgoals in it are {array.dtype} {array.shape}")
+    # Looked at before they are lines, which take much more memory.
+    if np.count_nonzero(array == ord("\n")) >= MOST_NAMES or array.size > MOST_NAMES * LONGEST_TEXT:
+        raise ValueError(f"its subgoals have more than {MOST_NAMES} names, or very long ones")
     words = tuple(_printable(word) for word in array.tobytes().decode("utf-8", "replace").split("\n")) if array.size else ()
     if any(len(word) > LONGEST_TEXT for word in words):
         raise ValueError(f"it has a subgoal whose name has more than {LONGEST_TEXT} letters")

@@ -58,9 +58,9 @@ class Thoughts:
     subgoals: Array = field(default_factory=_nothing)
     """float32 [T, A, 2]: the place a manager sends its worker to, in the scene's units"""
     ages: Array = field(default_factory=_nothing)
-    """int16 [T, A]: the worker's decisions since it was set its subgoal"""
+    """int32 [T, A]: the worker's decisions since it was set its subgoal"""
     told: Array = field(default_factory=_nothing)
-    """int16 [T, A]: which of `words` the subgoal is called; -1 where it has no name"""
+    """int32 [T, A]: which of `words` the subgoal is called; -1 where it has no name"""
     words: tuple[str, ...] = ()
 
 

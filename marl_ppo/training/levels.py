@@ -254,8 +254,9 @@ class Levels:
             found |= {
                 f"{self.name}.{WORKER}/intrinsic_return": self._paid.sum() / options,
                 f"{self.name}.{WORKER}/extrinsic_return": (self._decided * rewards).sum() / options,
-                f"{self.name}.{WORKER}/subgoal_sensitivity": self._sensitivity(self.worker),
             }
+            if (sensitivity := self._sensitivity(self.worker)) is not None:
+                found[f"{self.name}.{WORKER}/subgoal_sensitivity"] = sensitivity
         return found
 
     @torch.no_grad()
@@ -280,13 +281,22 @@ class Levels:
         )
         return advantages
 
-    def _sensitivity(self, worker: WorkerStudent) -> Tensor:
-        """How much it matters to the worker what it is told: mean KL, in nats, between what it does at the rollout's middle
-        and what it would if the copy after its own had told it."""
-        g, actor, step, seats = self._group, worker.policy.actor, self._store.num_steps // 2, self._kept.shape[1]
+    def _sensitivity(self, worker: WorkerStudent) -> Tensor | None:
+        """How much it matters to the worker what it is told: mean KL, in nats, between what it does at one step and what it
+        would if another seat that it plays had told it: the same agent of another copy. Of the step nearest to the rollout's
+        middle at which there are such; None where there is none."""
+        g, actor, seats = self._group, worker.policy.actor, self._kept.shape[1]
+        decided = self._decided.view(self._store.num_steps, -1, self._agents)
+        comparable = decided & (decided.sum(1, keepdim=True) > 1)
+        steps = torch.nonzero(comparable.flatten(1).any(1)).flatten()
+        if not len(steps):
+            return None
+        step = int(steps[(steps - self._store.num_steps // 2).abs().argmin()])
         obs, option = self._obs(1 + step, slice(None)), self.actor.option(self._kept[step])
-        others = torch.roll(option.chosen, self._agents, 0)
-        both = (option.age > 0) & (torch.roll(option.age, self._agents, 0) > 0)
+        others = option.chosen.clone()
+        for agent in range(self._agents):
+            own = torch.nonzero(comparable[step, :, agent]).flatten() * self._agents + agent
+            others[own] = option.chosen[own.roll(1)]
         rows = worker.store.action_mask[g]
         mask = None if rows is None else rows[1 + step].flatten(0, 1)
         start = torch.ones(seats, dtype=torch.bool)
@@ -296,7 +306,7 @@ class Levels:
             actor(torch.cat([obs, self.actor.shown(chosen, option.age - 1, obs)], -1), index, start, memory)[0]
             for chosen in (option.chosen, others)
         )
-        return actor.head.kl(told, otherwise, mask)[both].mean()
+        return actor.head.kl(told, otherwise, mask)[comparable[step].flatten()].mean()
 
     def _show(self, row: int, seats: slice | Tensor, told: Tensor) -> None:
         """Let the worker see at a row what it is told."""

@@ -91,6 +91,9 @@ class Bar:
         pygame.draw.rect(picture, palette.BOARD, rect, border_radius=4)
         known = [curve.values[np.isfinite(curve.values)] for curve in curves]
         title = letters.render(heading, text_px, palette.QUIET, room=width // 2)
+        for curve in curves:
+            for step in curve.marked:
+                picture.fill(curve.colour, (self._column(int(step)), top + height - _MARK_PX, 1, _MARK_PX))
         if not any(len(values) for values in known):
             words = letters.render("nobody here tells values", text_px, palette.QUIET, room=width // 2)
             picture.blit(words, words.get_rect(center=(left + width // 2, top + height // 2)))
@@ -108,8 +111,6 @@ class Bar:
             points = self._points(curve.values, low, reach, top, height)
             if len(points) > 1:
                 pygame.draw.aalines(picture, curve.colour, False, points)
-            for step in curve.marked:
-                picture.fill(curve.colour, (self._column(int(step)), top + height - _MARK_PX, 1, _MARK_PX))
         here = self._column(self._playback.position)
         picture.fill(palette.TEXT, (here, top, 1, height))
         small_px = max(text_px * 3 // 4, 9)

@@ -117,8 +117,10 @@ class Screen:
                 rect = (left, bar.rect[1] - round(5.3 * text_px), width, round(4.6 * text_px))
                 heading = "mean value of each team"
                 if followed:
-                    heading = f"value of {followed}" + (", marks: new subgoals" if "subgoals" in self.show.overlays else "")
-                bar.draw_curves(picture, rect, self._curves(number, scene), heading, self._pens.letters, text_px)
+                    heading = f"value of {followed}"
+                curves = self._curves(number, scene)
+                heading += ", marks: new subgoals" if any(len(curve.marked) for curve in curves) else ""
+                bar.draw_curves(picture, rect, curves, heading, self._pens.letters, text_px)
         return _Pane(number, room, drawn.view, bar)
 
     def _draw_side_by_side(self, picture: Any, room: Rect, text_px: int, controls: bool) -> list[_Pane]:

@@ -312,7 +312,7 @@ def test_obs_are_laid_side_by_side_behind_as_many_axes_as_there_are() -> None:
 
     assert flat.shape == (2, 3, 4, 25 + 1 + 2)
     assert torch.equal(flat[1, 2, 3], torch.cat([leaf[1, 2, 3].flatten() for leaf in leaves.values()]))
-    assert torch.equal(joint_obs((leaves,), axes=2), flat.flatten(2))
+    assert torch.equal(joint_obs(({name: leaf[1] for name, leaf in leaves.items()},)), flat[1].flatten(1))
 
 
 def world_spec(**groups: tuple[int, Mapping[str, ObsLeaf]]) -> WorldSpec:

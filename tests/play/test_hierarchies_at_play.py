@@ -84,6 +84,26 @@ def test_a_replay_tells_where_each_manager_sent_its_worker(tmp_path: Path) -> No
     assert (thoughts.ages[1:][changed] == 0).all()
 
 
+def test_odd_names_of_a_plugin_s_subgoals_stop_no_recording(tmp_path: Path) -> None:
+    """Fewer than there are choices, of several lines, endless."""
+    world = make_world("spread", num_envs=1)
+    player = find_player(str(trained(tmp_path / "run", "spread", subgoal_steps=4)), world.spec)
+    actor = player.policies["agent_0"]
+    assert isinstance(actor, HierarchicalActor)
+    assert isinstance(actor.space, Things)
+    actor.space.names = ("a\nb", "c" * 1000)
+    played = evaluate(world, [player], episodes=1, record=True)
+    assert played.recordings is not None
+    recording = played.recordings[0]
+    assert recording is not None
+    save_replay(recording, world.spec, by_agent(world.spec, [player]), tmp_path / "match.replay")
+    (thoughts,) = read_replay(tmp_path / "match.replay").thoughts
+
+    assert set(thoughts.words) <= {"a b", "c" * 500}
+    assert (thoughts.told == -1).any()
+    assert (thoughts.told >= 0).any()
+
+
 def test_the_manager_of_one_player_plays_with_the_worker_of_another(tmp_path: Path) -> None:
     first, second = trained(tmp_path / "a", "spread"), trained(tmp_path / "b", "spread", seed=1)
     spec = make_world("spread").spec

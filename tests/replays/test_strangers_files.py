@@ -98,6 +98,27 @@ def test_names_of_subgoals_are_kept_and_those_that_are_not_there_are_refused(tmp
         read_replay(nameless)
 
 
+def test_names_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    """Millions of short ones take next to nothing in a zip."""
+    good = read_replay(GOLDEN / "tag.replay")
+    path = write_replay(replace(good, thoughts=(Thoughts(words=("x",) * 1_000_000), Thoughts())), tmp_path / "it.replay")
+
+    with pytest.raises(FileFormatError, match="its subgoals have more than 10000 names"):
+        read_replay(path)
+
+
+def test_subgoals_of_which_nobody_noted_when_they_were_set_are_not_new(tmp_path: Path) -> None:
+    good = read_replay(GOLDEN / "tag.replay")
+    places = [np.full((*taken.shape[:2], 2), 0.5, np.float32) for taken in good.actions]
+    path = write_replay(replace(good, thoughts=tuple(Thoughts(subgoals=one) for one in places)), tmp_path / "it.replay")
+    match = ReplayTimeline(read_replay(path))
+    subgoals = {thought.subgoal for thought in match.moment(1).thoughts.values()}
+
+    assert {(subgoal.place, subgoal.words) for subgoal in subgoals if subgoal} == {((0.5, 0.5), "")}
+    assert all(subgoal and subgoal.age > 1000 for subgoal in subgoals)
+    assert not any(len(match.options(agent)) for agent in match.players)
+
+
 def test_a_small_file_of_a_match_too_large_for_the_memory_is_refused(tmp_path: Path) -> None:
     """A million steps that are all alike take next to nothing in a zip."""
     good = read_replay(GOLDEN / "soccer.replay")

@@ -151,6 +151,14 @@ def test_sensitivity_is_told_also_where_all_episodes_end_with_the_rollout(small:
     assert metrics["agents.worker/subgoal_sensitivity"] > 0
 
 
+def test_where_no_other_seat_could_have_been_told_sensitivity_is_not_said_to_be_none(small: Any) -> None:
+    with Trainer(hierarchy(small, "spread", subgoals="thing", num_envs=1)) as trainer:
+        metrics = trainer.train_once().metrics
+
+    assert "agents.worker/subgoal_sensitivity" not in metrics
+    assert "agents.worker/intrinsic_return" in metrics
+
+
 def test_advantages_of_a_critic_that_remembers_cannot_be_mixed(small: Any) -> None:
     with pytest.raises(ConfigError, match="use mix 'rewards'"):
         hierarchy(small, mix="advantages", network={"memory": "gru"})

@@ -34,6 +34,7 @@ FINENESS = 16384
 LONGEST = 50_000
 """moments of a page, which a browser holds in memory"""
 _VALUES = 1024  # expected returns that can be told apart
+_TOO_MUCH = 1e30  # for a thought to be drawn
 _FARTHEST = 1 << 21  # units, some hundred sides of the scene; farther out is as far out
 
 Column = int | list[int]
@@ -272,7 +273,7 @@ def _series(thoughts: Sequence[Thought | None], unit: float, word: Callable[[str
     for name, told, step_size in kinds:
         known = {step: told(thought) for step, thought in enumerate(thoughts) if thought is not None}
         rows = {step: np.atleast_1d(np.asarray(row, np.float64)) for step, row in known.items() if row is not None}
-        rows = {step: row for step, row in rows.items() if np.isfinite(row).all()}
+        rows = {step: row for step, row in rows.items() if (np.abs(row) < _TOO_MUCH).all()}
         if not rows:
             continue
         table = np.array(list(rows.values()))

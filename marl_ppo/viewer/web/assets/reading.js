@@ -115,21 +115,16 @@ class Match {
   /** A thought of an agent's newest decision up to a step: numbers, or null. */
   thought(agent, kind, step) {
     const series = this.thoughts.get(agent)?.[kind];
-    if (!series || series.steps.at(0) > step) return null;
-    let row = 0;
-    let high = series.count - 1;
-    while (row < high) {
-      const middle = (row + high + 1) >> 1;
-      if (series.steps.at(middle) <= step) row = middle;
-      else high = middle - 1;
-    }
-    return series.columns.map((one) => one.at(row) * series.unit);
+    const row = newestUpTo(series, step);
+    return row < 0 ? null : series.columns.map((one) => one.at(row) * series.unit);
   }
 
-  /** What an agent's manager has set it at a step: a place, or null, the decisions since, and what it is called. */
+  /** What an agent that decides at a step is set by its manager: a place, or null, the decisions since, and what it is called. */
   option(agent, step) {
-    const [age, word, somewhere] = this.thought(agent, "option", step) ?? [];
-    if (age === undefined) return null;
+    const series = this.thoughts.get(agent)?.option;
+    const row = newestUpTo(series, step);
+    if (row < 0 || series.steps.at(row) !== step) return null;
+    const [age, word, somewhere] = this.thought(agent, "option", step);
     return { place: somewhere ? this.thought(agent, "subgoal", step) : null, age, words: this.words[word] };
   }
 
@@ -144,6 +139,19 @@ class Match {
     if (kind === "sight") return this.sights.size > 0;
     return [...this.thoughts.values()].some((kinds) => kinds[kind]);
   }
+}
+
+/** The row of a series' newest step up to one; -1 where there is none. */
+function newestUpTo(series, step) {
+  if (!series || series.steps.at(0) > step) return -1;
+  let row = 0;
+  let high = series.count - 1;
+  while (row < high) {
+    const middle = (row + high + 1) >> 1;
+    if (series.steps.at(middle) <= step) row = middle;
+    else high = middle - 1;
+  }
+  return row;
 }
 
 function thoughtsOf(kinds) {
