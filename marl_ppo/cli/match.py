@@ -24,7 +24,7 @@ from marl_ppo.evaluation.replays import kinds_from
 from marl_ppo.leagues.folders import as_player
 from marl_ppo.play.seating import Player
 from marl_ppo.training.config_file import preset
-from marl_ppo.training.players import find_player, find_trained, is_untrained, trained_config
+from marl_ppo.training.players import find_levels, find_player, is_untrained, trained_config
 
 PICTURE = Path("match.png")
 WIDE = 6
@@ -144,7 +144,8 @@ def main(arguments: list[str]) -> None:
 
 def _settings_of(world_id: str, names: Sequence[str], settings: Settings) -> tuple[Settings, str]:
     """The world's settings and what to say of them: those of the command, else those the trained players agree on."""
-    configs = [trained_config(find_trained(name)) for name in dict.fromkeys(names) if not is_untrained(name)]
+    folders = [folder for name in dict.fromkeys(names) if not is_untrained(name) for folder in find_levels(name)]
+    configs = [trained_config(folder) for folder in folders]
     trained = [dict(config.world_config) for config in configs if config.world == world_id]
     # What is shipped for an installed env often says who plays with whom.
     shipped = preset(world_id).world_config if is_installed(world_id) else {}

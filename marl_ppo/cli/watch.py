@@ -16,7 +16,7 @@ from marl_ppo.play.play import Play
 from marl_ppo.play.seating import Player, by_agent, playable_teams, seat_players
 from marl_ppo.replays.files import SUFFIX, find_replay, read_replay
 from marl_ppo.training.checkpoint import list_checkpoints, read_meta
-from marl_ppo.training.players import RUNS, find_player, find_trained, is_untrained
+from marl_ppo.training.players import JOIN, RUNS, find_levels, find_player, is_untrained
 from marl_ppo.viewer.feed import Timeline
 from marl_ppo.viewer.live import LiveTimeline, Meeting, live_matches
 from marl_ppo.viewer.replayed import ReplayTimeline
@@ -113,7 +113,7 @@ class _Stage:
     def __init__(self, word: str | None, name: str, world: World, number: int, command: WatchFlags) -> None:
         """`word` is how the user named the player; `number` makes the matches of several stages differ."""
         self._word, self._command, self._spec = word, command, world.spec
-        self._shown = None if is_untrained(name) else find_trained(name)
+        self._shown = [] if is_untrained(name) else find_levels(name)
         lineup = self._lineup(find_player(name, self._spec, greedy=not command.stochastic))
         seating = seat_players(self._spec, 1, lineup)
 
@@ -131,10 +131,10 @@ class _Stage:
         """Who meets now, where there is a newer checkpoint than the one that plays."""
         try:
             name = newest_player() if self._word is None else as_player(self._word)
-            newest = find_trained(name)
+            newest = find_levels(name)
             if newest == self._shown:
                 return None
-            lineup = self._lineup(find_player(str(newest), self._spec, greedy=not self._command.stochastic))
+            lineup = self._lineup(find_player(JOIN.join(map(str, newest)), self._spec, greedy=not self._command.stochastic))
         except (MarlPPOError, OSError):
             # The training may be removing what was just found; there will be another one to take.
             return None
@@ -154,9 +154,8 @@ class _Stage:
     def _told(self, meeting: Meeting) -> Meeting:
         """With what is to be read beside it: of a run, which update this is."""
         names = dict.fromkeys(player.name for player in meeting.players.values())
-        notes = []
-        if self._shown is not None and self._shown.parent.name == "checkpoints":
-            notes.append(f"update: {read_meta(self._shown)['counters'].get('update', self._shown.name)}")
+        saves = [folder for folder in self._shown if folder.parent.name == "checkpoints"]
+        notes = [f"update: {read_meta(folder)['counters'].get('update', folder.name)}" for folder in saves]
         return replace(meeting, title=f"{self._spec.id}: {' – '.join(names)}", notes=notes)
 
 

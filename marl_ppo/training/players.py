@@ -117,6 +117,11 @@ def find_trained(name: str) -> Path:
             raise UnknownNameError(f"{path} is a league; name one of its players, such as {name}:{first}.")
         if (path / "config.toml").is_file():
             raise UnknownNameError(f"The run {path} has only just begun; wait for its first checkpoint.")
+    if JOIN in name:
+        raise UnknownNameError(
+            f"No single player is called {name!r}. MANAGER{JOIN}WORKER, two that were trained, can be evaluated, met, watched, "
+            "played against and started from."
+        )
     runs = [path.name for path in RUNS.iterdir() if path.is_dir()] if RUNS.is_dir() else []
     bots = f" Bots: {', '.join(known_bots())}." if known_bots() else ""
     raise UnknownNameError.near(
@@ -128,8 +133,11 @@ def find_trained(name: str) -> Path:
 
 
 def find_levels(name: str) -> list[Path]:
-    """What `find_trained` gives, or, of MANAGER+WORKER, the folders of both."""
-    return [find_trained(part) for part in name.split(JOIN, 1)] if _is_joined(name) else [find_trained(name)]
+    """What `find_trained` gives, or, of MANAGER+WORKER, the folders of both. Raises ConfigError where one was not trained."""
+    parts = name.split(JOIN, 1) if _is_joined(name) else [name]
+    if len(parts) > 1 and (untrained := next(filter(is_untrained, parts), None)):
+        raise ConfigError(f"{name} cannot be joined: {untrained} has no manager and worker")
+    return [find_trained(part) for part in parts]
 
 
 def run_folders(name: str) -> list[Path]:
