@@ -53,20 +53,23 @@ class ReplayTimeline:
 
     def values(self, agent: str) -> Array:
         found = np.full(self.replay.steps + 1, np.nan)
-        agents = iter(self.replay.players)
-        for actions, thoughts in zip(self.replay.actions, self.replay.thoughts, strict=False):
-            for a in range(actions.shape[1]):
-                if next(agents) == agent and thoughts.values.size:
-                    found[: self.replay.steps] = thoughts.values[:, a]
+        thoughts, a = self._thoughts_of(agent)
+        if thoughts.values.size:
+            found[: self.replay.steps] = thoughts.values[:, a]
         return found
 
     def options(self, agent: str) -> Array:
-        agents = iter(self.replay.players)
+        thoughts, a = self._thoughts_of(agent)
+        return np.flatnonzero(thoughts.ages[:, a] == 0) if thoughts.ages.size else np.zeros(0, np.int64)
+
+    def _thoughts_of(self, agent: str) -> tuple[Thoughts, int]:
+        """The thoughts of an agent's group, and its place in it; empty ones where none were kept."""
+        place = list(self.replay.players).index(agent)
         for actions, thoughts in zip(self.replay.actions, self.replay.thoughts, strict=False):
-            for a in range(actions.shape[1]):
-                if next(agents) == agent and thoughts.ages.size:
-                    return np.flatnonzero(thoughts.ages[:, a] == 0)
-        return np.zeros(0, np.int64)
+            if place < actions.shape[1]:
+                return thoughts, place
+            place -= actions.shape[1]
+        return Thoughts(), 0
 
     def close(self) -> None:
         """End the world it plays in."""

@@ -115,10 +115,8 @@ class Screen:
             bar.draw(picture)
             if "values" in self.show.overlays:
                 rect = (left, bar.rect[1] - round(5.3 * text_px), width, round(4.6 * text_px))
-                heading = "mean value of each team"
-                if followed:
-                    heading = f"value of {followed}"
                 curves = self._curves(number, scene)
+                heading = f"value of {followed}" if followed else "mean value of each team"
                 heading += ", marks: new subgoals" if any(len(curve.marked) for curve in curves) else ""
                 bar.draw_curves(picture, rect, curves, heading, self._pens.letters, text_px)
         return _Pane(number, room, drawn.view, bar)

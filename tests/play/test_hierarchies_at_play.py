@@ -15,8 +15,9 @@ from marl_ppo.errors import ConfigError, ExportError
 from marl_ppo.evaluation.evaluate import evaluate
 from marl_ppo.evaluation.replays import save_replay
 from marl_ppo.play.play import Play
-from marl_ppo.play.seating import by_agent, seat_all
+from marl_ppo.play.seating import Player, by_agent, seat_all
 from marl_ppo.replays.files import read_replay
+from marl_ppo.replays.replay import Replay
 from marl_ppo.training.config import HierarchyConfig, TrainConfig
 from marl_ppo.training.fused.playing import fastest_stack
 from marl_ppo.training.onnx_export import export_player
@@ -56,18 +57,25 @@ def test_a_place_that_an_agent_knows_is_where_the_scene_draws_it(world_id: str) 
             assert abs(drawn[agent].y - y) < 0.5
 
 
-def test_a_replay_tells_where_each_manager_sent_its_worker(tmp_path: Path) -> None:
-    checkpoint = trained(tmp_path / "run", "spread", subgoal_steps=4)
+def recorded(player: Player, path: Path) -> Replay:
+    """A match of `spread`, as it is read from its file."""
     world = make_world("spread", num_envs=1)
-    player = find_player(str(checkpoint), world.spec)
     played = evaluate(world, [player], episodes=1, record=True)
     assert played.recordings is not None
     recording = played.recordings[0]
     assert recording is not None
-    save_replay(recording, world.spec, by_agent(world.spec, [player]), tmp_path / "match.replay")
-    (thoughts,) = read_replay(tmp_path / "match.replay").thoughts
+    save_replay(recording, world.spec, by_agent(world.spec, [player]), path)
+    return read_replay(path)
 
-    world.reset(np.array([recording.seed], np.uint64))
+
+def test_a_replay_tells_where_each_manager_sent_its_worker(tmp_path: Path) -> None:
+    checkpoint = trained(tmp_path / "run", "spread", subgoal_steps=4)
+    player = find_player(str(checkpoint), make_world("spread").spec)
+    replay = recorded(player, tmp_path / "match.replay")
+    (thoughts,) = replay.thoughts
+
+    world = make_world("spread", num_envs=1)
+    world.reset(np.array([replay.seed], np.uint64))
     landmarks = [(p.x, p.y) for p in world.scene(0).primitives if p.key.startswith("landmark")]
     assert thoughts.subgoals.shape == (25, 3, 2)
     nearest = np.abs(thoughts.subgoals[:, :, None] - np.array(landmarks)).max(-1).min(-1)
@@ -86,18 +94,12 @@ def test_a_replay_tells_where_each_manager_sent_its_worker(tmp_path: Path) -> No
 
 def test_odd_names_of_a_plugin_s_subgoals_stop_no_recording(tmp_path: Path) -> None:
     """Fewer than there are choices, of several lines, endless."""
-    world = make_world("spread", num_envs=1)
-    player = find_player(str(trained(tmp_path / "run", "spread", subgoal_steps=4)), world.spec)
+    player = find_player(str(trained(tmp_path / "run", "spread", subgoal_steps=4)), make_world("spread").spec)
     actor = player.policies["agent_0"]
     assert isinstance(actor, HierarchicalActor)
     assert isinstance(actor.space, Things)
     actor.space.names = ("a\nb", "c" * 1000)
-    played = evaluate(world, [player], episodes=1, record=True)
-    assert played.recordings is not None
-    recording = played.recordings[0]
-    assert recording is not None
-    save_replay(recording, world.spec, by_agent(world.spec, [player]), tmp_path / "match.replay")
-    (thoughts,) = read_replay(tmp_path / "match.replay").thoughts
+    (thoughts,) = recorded(player, tmp_path / "match.replay").thoughts
 
     assert set(thoughts.words) <= {"a b", "c" * 500}
     assert (thoughts.told == -1).any()

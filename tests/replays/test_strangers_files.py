@@ -16,7 +16,7 @@ from marl_ppo.replays.files import read_replay, write_replay
 from marl_ppo.replays.members import LARGEST_CONTENT
 from marl_ppo.replays.replay import Event, Thoughts
 from marl_ppo.viewer.feed import Subgoal
-from marl_ppo.viewer.renderer import Renderer
+from marl_ppo.viewer.renderer import Renderer, pixels_of
 from marl_ppo.viewer.replayed import ReplayTimeline
 from marl_ppo.viewer.screen import Screen
 from marl_ppo.viewer.show import Show
@@ -75,11 +75,16 @@ def test_words_are_shown_as_letters_and_nothing_else(tmp_path: Path) -> None:
 def test_chances_that_are_no_numbers_are_not_drawn() -> None:
     good = read_replay(GOLDEN / "tag.replay")
     endless = [Thoughts(probabilities=np.full((*taken.shape[:2], 5), np.inf, np.float16)) for taken in good.actions]
-    show = Show([[ReplayTimeline(replace(good, thoughts=tuple(endless)))]])
-    show.press("p")
-    show.press("tab")
+    drawn = []
+    for thoughts in (tuple(endless), ()):
+        show = Show([[ReplayTimeline(replace(good, thoughts=thoughts))]])
+        show.press("p")
+        show.press("tab")
+        picture = pygame.Surface((480, 320), 0, 32)
+        Screen(show).draw(picture)
+        drawn.append(pixels_of(picture))
 
-    Screen(show).draw(pygame.Surface((480, 320), 0, 32))
+    assert (drawn[0] == drawn[1]).all(), "as where nobody told any"
 
 
 def test_names_of_subgoals_are_kept_and_those_that_are_not_there_are_refused(tmp_path: Path) -> None:
