@@ -54,31 +54,34 @@ class Browser:
         self._unread = b""
         self._number = 0
         self._session: str | None = None
-        self._loads = 0
+        self._loaded: set[str] = set()
         self.requests: list[str] = []
         """addresses the page asked for, since it was opened, itself among them"""
         self.complaints: list[str] = []
         """what it wrote to the console as an error or warning, errors nobody caught, breaches of its policy"""
 
     def open(self, file: Path, *, size: tuple[int, int] = (1200, 800), fragment: str = "", touch: bool = False) -> None:
-        """Open a page of the disk in a window of its own; returns once it has loaded."""
+        """Open a page of the disk in a window of its own; returns once it has loaded and was drawn."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
         self.resize(size)
         if touch:
             self.call("Emulation.setTouchEmulationEnabled", enabled=True)
-        self.requests, self.complaints, self._loads = [], [], 0
-        self.call("Page.navigate", url=file.resolve().as_uri() + fragment)
-        while not self._loads:
+        self.requests, self.complaints = [], []
+        # The empty page that was there before also tells that it has loaded, maybe only now.
+        loader = self.call("Page.navigate", url=file.resolve().as_uri() + fragment)["loaderId"]
+        while loader not in self._loaded:
             self._hear()
+        self._draw()
 
     def resize(self, size: tuple[int, int], *, density: float = 1.0) -> None:
         """As if the window had this size in CSS pixels."""
         width, height = size
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=density, mobile=False)
-        self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        self._draw()
 
     def run(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page; a promise is awaited."""
@@ -149,6 +152,10 @@ class Browser:
         os.close(self._read)
         os.close(self._write)
 
+    def _draw(self) -> None:
+        """Wait until what changed so far is drawn: a page may draw parts of itself once it knows its size."""
+        self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
     def _hear(self) -> Any:
         while b"\0" not in self._unread:
             heard = os.read(self._read, 1 << 20)
@@ -160,8 +167,8 @@ class Browser:
         return message
 
     def _note(self, method: str | None, params: Any) -> None:
-        if method == "Page.loadEventFired":
-            self._loads += 1
+        if method == "Page.lifecycleEvent" and params["name"] == "load":
+            self._loaded.add(params["loaderId"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
