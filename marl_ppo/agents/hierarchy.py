@@ -109,8 +109,7 @@ class HierarchicalActor(MindsMates):
         """See `Policy.act`."""
         own = {leaf: array for leaf, array in obs.items() if leaf != MATES}
         flat = flat_obs(own)
-        # What is left of another episode may be another player's, and mean anything.
-        option = self.option(memory[:, : self.option_size].masked_fill(is_start.unsqueeze(-1), 0.0))
+        option = self._option_of(memory, is_start)
         managing, working = self.memories(memory)
         is_new = self.is_due(option, flat, is_start)
         age = option.age.masked_fill(is_new, 0.0)
@@ -155,15 +154,28 @@ class HierarchicalActor(MindsMates):
         return self.mates is not None
 
     def of_mates(self, team: Team) -> Obs:
-        """See `MindsMates`: the obs of a seat's mates, and what each was told last and when; zeros where there is none."""
+        """See `MindsMates`: the obs of a seat's mates, and what each was told last and when; zeros where there is none, and for
+        whom nothing is to be decided."""
         assert self.mates is not None
-        places = torch.tensor(self.mates)[team.rows % len(self.mates)]
-        seats = ((team.rows - team.rows % len(self.mates))[:, None] + places.clamp(min=0)).flatten()
-        silent = team.silent[seats][:, None]
-        option, obs = self.option(team.memory[seats].masked_fill(silent, 0.0)), team.obs[seats]
-        told = torch.cat([self.space.shown(option.chosen, obs), (option.age / self.subgoal_steps)[:, None]], -1)
-        seen = torch.cat([obs, told.masked_fill(silent, 0.0)], -1).view(*places.shape, -1)
-        return {MATES: seen.masked_fill((places < 0).unsqueeze(-1), 0.0).flatten(1)}
+        due = self._looking(team)
+        rows = team.rows[due]
+        places = torch.tensor(self.mates)[rows % len(self.mates)]
+        seats = ((rows - rows % len(self.mates))[:, None] + places.clamp(min=0)).flatten()
+        silent, obs = team.silent[seats], team.obs[seats]
+        option = self._option_of(team.memory[seats], silent)
+        told = self._told(option.chosen, option.age, obs).masked_fill(silent[:, None], 0.0)
+        seen = torch.cat([obs, told], -1)
+        leaf = torch.zeros(len(team.rows), places.shape[1], seen.shape[1])
+        leaf[due] = seen.view(*places.shape, seen.shape[1]).masked_fill((places < 0).unsqueeze(-1), 0.0)
+        return {MATES: leaf.flatten(1)}
+
+    def _looking(self, team: Team) -> Tensor:
+        """int64: which of the rows of a team the manager looks at."""
+        if self.watches:
+            return torch.arange(len(team.rows))
+        starting = team.silent[team.rows]
+        option = self._option_of(team.memory[team.rows], starting)
+        return torch.nonzero(self.is_due(option, team.obs[team.rows], starting)).flatten()
 
     @property
     def terms(self) -> dict[str, Any]:
@@ -191,7 +203,7 @@ class HierarchicalActor(MindsMates):
 
     def shown(self, chosen: Tensor, age: Tensor, obs: Tensor) -> Tensor:
         """What the worker is shown [B, size + 1], `age` decisions after the choice."""
-        shown = torch.cat([self.space.shown(chosen, obs), (age / self.subgoal_steps)[:, None]], -1)
+        shown = self._told(chosen, age, obs)
         return shown if self.tells else torch.zeros_like(shown)
 
     def option(self, memory: Tensor) -> Option:
@@ -207,3 +219,12 @@ class HierarchicalActor(MindsMates):
         """(the manager's, the worker's) part of a memory."""
         rest = memory[:, self.option_size : self.memory_size]
         return rest[:, : self.manager.memory_size], rest[:, self.manager.memory_size :]
+
+    def _option_of(self, memory: Tensor, is_over: Tensor) -> Option:
+        """What a memory tells of the option: nothing where that `is_over`, bool [B], as what is left of another episode, which
+        may be another player's and mean anything."""
+        return self.option(memory[:, : self.option_size].masked_fill(is_over.unsqueeze(-1), 0.0))
+
+    def _told(self, chosen: Tensor, age: Tensor, obs: Tensor) -> Tensor:
+        """What a manager tells [B, size + 1], whether its worker is shown it or not."""
+        return torch.cat([self.space.shown(chosen, obs), (age / self.subgoal_steps)[:, None]], -1)

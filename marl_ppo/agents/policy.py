@@ -83,4 +83,4 @@ class MindsMates(ABC):
 
     @abstractmethod
     def of_mates(self, team: Team) -> Obs:
-        """That leaf, [B, ...], by its name; only asked for where it does."""
+        """That leaf, [B, ...], by its name; only asked for where it does. Rows that it will not look at may be zeros."""

@@ -164,11 +164,10 @@ class Things:
 
     def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
         """See `SubgoalSpace`."""
-        scale = self._read.cells
         (way, known), (left, still_known) = self._read.way(chosen, before), self._read.way(chosen, after)
-        nearer = torch.linalg.vector_norm(scale * way, dim=-1) - torch.linalg.vector_norm(scale * left, dim=-1)
-        # Half a cell's width of a cell is 1 here: a neighbouring cell is 2 away.
-        taken = ~still_known & (torch.linalg.vector_norm(scale * way, dim=-1) < 1.5)
+        far = self._read.length(way)
+        nearer = far - self._read.length(left)
+        taken = ~still_known & (far < 1.5)
         there = (still_known & self._read.is_near(left)) | taken
         return torch.where(known, PROGRESS * torch.where(still_known, nearer, 0.0) + there.float(), 0.0)
 

@@ -187,7 +187,8 @@ def test_levels_see_the_group_as_it_is_but_for_what_is_theirs() -> None:
 
 
 def test_a_team_s_manager_is_shown_what_mates_see_and_were_told() -> None:
-    """Of five agents a, c and e are a team; b and d are another, and so have one mate and a gap."""
+    """Of five agents a, c and e are a team; b and d are another, and so have one mate and a gap. The manager need not look at
+    a seat whose option goes on."""
     group = replace(GROUP, agents=("a", "b", "c", "d", "e"), team=(0, 1, 0, 1, 0))
     assert mates_of(group) == ((2, 4), (3, -1), (0, 4), (1, -1), (0, 2))
     things = Things(group)
@@ -197,11 +198,14 @@ def test_a_team_s_manager_is_shown_what_mates_see_and_were_told() -> None:
     memory = torch.tensor([1.0, 2.0, 0.0, 0.0, 7.0, 7.0]).repeat(10, 1)
     silent = torch.zeros(10, dtype=torch.bool)
     silent[9] = True
+    memory[[1, 5], 1] = 4.0
 
-    shown = pair.of_mates(Team(obs, memory, silent, torch.tensor([1, 5])))[MATES]
+    shown = pair.of_mates(Team(obs, memory, silent, torch.tensor([1, 2, 5])))[MATES]
 
     told = things.size + 1
-    first, second = shown.view(2, 2, 10 + told).unbind(0)
+    first, unneeded, second = shown.view(3, 2, 10 + told).unbind(0)
+    assert not unneeded.any()
+    assert not pair.of_mates(Team(obs, memory, silent, torch.tensor([2])))[MATES].any(), "nobody is to be told anything"
     assert torch.equal(first[0, :10], obs[3])
     torch.testing.assert_close(first[0, 10:], torch.tensor([0.0, 1.0, 0.3, 0.2, 0.5]))
     assert not first[1].any()
