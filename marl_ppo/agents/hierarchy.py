@@ -9,7 +9,7 @@ Everything that is going on is in the memory, so both are as stateless as any po
 """
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +17,9 @@ from gymnasium import spaces
 from torch import Tensor
 
 from marl_ppo.agents.observations import flat_obs, obs_size
+from marl_ppo.agents.options import Option, OptionColumns
 from marl_ppo.agents.policy import Decision, MindsMates, Obs, Policy, Team
-from marl_ppo.agents.subgoals import SubgoalSpace, one_of
+from marl_ppo.agents.subgoals import SubgoalSpace
 from marl_ppo.envs.world import Group
 from marl_ppo.errors import ConfigError
 
@@ -57,19 +58,6 @@ def worker_group(group: Group, space: SubgoalSpace) -> Group:
     return replace(group, obs={**group.obs, SUBGOAL: spaces.Box(-2.0, 2.0, (space.size + 1,))})
 
 
-class Option(NamedTuple):
-    """What a seat is after. Fields [B, ...]."""
-
-    chosen: Tensor
-    """the subgoal, as an action of its space"""
-    age: Tensor
-    """float32: the worker's decisions since it was chosen"""
-    logprob: Tensor
-    """float32: of the choice"""
-    is_new: Tensor
-    """bool: whether it was chosen at this decision"""
-
-
 class HierarchicalActor(MindsMates):
     """A manager and a worker; satisfies the Policy contract. Either may be any policy that plays its level's group."""
 
@@ -91,10 +79,10 @@ class HierarchicalActor(MindsMates):
         self.manager, self.worker, self.space = manager, worker, space
         self.subgoal_steps, self.least_steps = subgoal_steps, least_steps
         self.watches, self.tells, self.mates = watches, tells, mates
-        self.option_size = 3 + (1 if isinstance(space.action, spaces.Discrete) else int(space.action.shape[0]))
-        """columns of a memory that tell of the option; the levels' own come after them"""
+        self.options = OptionColumns(space.action)
+        """how a memory tells of the option; the levels' own columns come after"""
         self.noise_size = manager.noise_size + worker.noise_size
-        self.memory_size = self.option_size + manager.memory_size + worker.memory_size
+        self.memory_size = self.options.size + manager.memory_size + worker.memory_size
 
     def act(
         self,
@@ -109,7 +97,7 @@ class HierarchicalActor(MindsMates):
         """See `Policy.act`."""
         own = {leaf: array for leaf, array in obs.items() if leaf != MATES}
         flat = flat_obs(own)
-        option = self._option_of(memory, is_start)
+        option = self.options.read(memory, is_start)
         managing, working = self.memories(memory)
         is_new = self.is_due(option, flat, is_start)
         age = option.age.masked_fill(is_new, 0.0)
@@ -132,7 +120,7 @@ class HierarchicalActor(MindsMates):
             actions, logprobs = decided.actions, decided.logprob
             if self.watches:
                 actions, logprobs = actions[fresh], logprobs[fresh]
-            chosen, logprob = chosen.index_copy(0, fresh, actions), logprob.index_copy(0, fresh, logprobs)
+            chosen[fresh], logprob[fresh] = actions, logprobs
         acted = self.worker.act(
             {**own, SUBGOAL: self.shown(chosen, age, flat)},
             action_mask,
@@ -142,11 +130,8 @@ class HierarchicalActor(MindsMates):
             noise[:, self.manager.noise_size :],
             greedy,
         )
-        choice = chosen.float().view(len(chosen), -1).unbind(-1)
-        kept = torch.stack([*choice, age + 1, logprob, is_new.float()], -1)
-        if self.memory_size > self.option_size:
-            kept = torch.cat([kept, managing, acted.memory], -1)
-        return Decision(acted.actions, acted.logprob, kept)
+        memory = self.options.write(Option(chosen, age + 1, logprob, is_new), (managing, acted.memory))
+        return Decision(acted.actions, acted.logprob, memory)
 
     @property
     def minds_mates(self) -> bool:
@@ -162,7 +147,7 @@ class HierarchicalActor(MindsMates):
         places = torch.tensor(self.mates)[rows % len(self.mates)]
         seats = ((rows - rows % len(self.mates))[:, None] + places.clamp(min=0)).flatten()
         silent, obs = team.silent[seats], team.obs[seats]
-        option = self._option_of(team.memory[seats], silent)
+        option = self.options.read(team.memory[seats], silent)
         told = self._told(option.chosen, option.age, obs).masked_fill(silent[:, None], 0.0)
         seen = torch.cat([obs, told], -1)
         leaf = torch.zeros(len(team.rows), places.shape[1], seen.shape[1])
@@ -173,9 +158,10 @@ class HierarchicalActor(MindsMates):
         """int64: which of the rows of a team the manager looks at."""
         if self.watches:
             return torch.arange(len(team.rows))
-        starting = team.silent[team.rows]
-        option = self._option_of(team.memory[team.rows], starting)
-        return torch.nonzero(self.is_due(option, team.obs[team.rows], starting)).flatten()
+        everybody = len(team.rows) == len(team.obs)
+        own: slice | Tensor = slice(None) if everybody else team.rows
+        starting = team.silent[own]
+        return torch.nonzero(self.is_due(self.options.read(team.memory[own], starting), team.obs[own], starting)).flatten()
 
     @property
     def terms(self) -> dict[str, Any]:
@@ -206,24 +192,10 @@ class HierarchicalActor(MindsMates):
         shown = self._told(chosen, age, obs)
         return shown if self.tells else torch.zeros_like(shown)
 
-    def option(self, memory: Tensor) -> Option:
-        """What a memory [B, M], or its first `option_size` columns, tells of the option."""
-        *choice, age, logprob, is_new = memory[:, : self.option_size].unbind(-1)
-        return Option(one_of(choice, self.space.action), age, logprob, is_new > 0.5)
-
-    def is_new(self, memory: Tensor) -> Tensor:
-        """bool [B]: whether the option that a memory tells of was chosen at its decision."""
-        return memory[:, self.option_size - 1] > 0.5
-
     def memories(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """(the manager's, the worker's) part of a memory."""
-        rest = memory[:, self.option_size : self.memory_size]
+        rest = memory[:, self.options.size : self.memory_size]
         return rest[:, : self.manager.memory_size], rest[:, self.manager.memory_size :]
-
-    def _option_of(self, memory: Tensor, is_over: Tensor) -> Option:
-        """What a memory tells of the option: nothing where that `is_over`, bool [B], as what is left of another episode, which
-        may be another player's and mean anything."""
-        return self.option(memory[:, : self.option_size].masked_fill(is_over.unsqueeze(-1), 0.0))
 
     def _told(self, chosen: Tensor, age: Tensor, obs: Tensor) -> Tensor:
         """What a manager tells [B, size + 1], whether its worker is shown it or not."""

@@ -225,8 +225,3 @@ class Actions(Endless):
     def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
         """Nothing: nobody needs to be paid."""
         return torch.zeros(len(before))
-
-
-def one_of(numbers: Sequence[Float[Tensor, "B"]], action: ActionSpace) -> Int64[Tensor, "B"] | Int64[Tensor, "B C"]:
-    """A choice that was kept as C numbers, as an action again."""
-    return numbers[0].long() if isinstance(action, spaces.Discrete) else torch.stack(list(numbers), -1).long()

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from marl_ppo.agents.actor_critic import Actor, Critic
-from marl_ppo.agents.hierarchy import HierarchicalActor, Option
+from marl_ppo.agents.hierarchy import HierarchicalActor
 from marl_ppo.agents.observations import flat_obs, joint_obs
+from marl_ppo.agents.options import Option
 from marl_ppo.agents.subgoals import Named
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.world import Array, Group, Outputs, World, WorldSpec
@@ -101,7 +102,7 @@ class Thinker:
         mask = outputs.action_mask[g]
         memory = decided.memory_in
         if isinstance(actor, HierarchicalActor):
-            option = actor.option(decided.decision.memory)
+            option = actor.options.read(decided.decision.memory)
             self._tell_subgoals(actor, option, rows.tolist(), obs, g, world, thinking)
             obs = torch.cat([obs, actor.shown(option.chosen, option.age - 1, obs)], -1)
             memory, actor = actor.memories(memory)[1], actor.worker

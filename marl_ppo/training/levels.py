@@ -16,8 +16,9 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from marl_ppo.agents.hierarchy import MATES, SUBGOAL, HierarchicalActor, Option
+from marl_ppo.agents.hierarchy import MATES, SUBGOAL, HierarchicalActor
 from marl_ppo.agents.observations import flat_obs
+from marl_ppo.agents.options import Option
 from marl_ppo.agents.subgoals import Learned
 from marl_ppo.envs.world import ActionSpace, Array, WorldSpec
 from marl_ppo.play.play import Decided, Play
@@ -119,7 +120,7 @@ class Levels:
             worker.others, worker.weights = self._advantages, (config.intrinsic, config.extrinsic)
         self._store, self._group, self._config = store, group, config
         copies, self._agents = store.rewards[group].shape[1:]
-        self._kept = torch.zeros(store.num_steps, copies * self._agents, actor.option_size)
+        self._kept = torch.zeros(store.num_steps, copies * self._agents, actor.options.size)
         """[T, S, ...]: what memory told of the option after every decision of the rollout; zeros where there was none"""
         self._options: Option
         """the same once it is full, [T * S, ...]; so are the next ones"""
@@ -141,20 +142,20 @@ class Levels:
         """See `Pupil`."""
         first, last = copies.start * self._agents, copies.stop * self._agents
         own = slice(first, last) if decided.rows is None else decided.rows + first
-        kept = decided.decision.memory[:, : self.actor.option_size]
+        kept = decided.decision.memory[:, : self.actor.options.size]
         self._kept[step, own] = kept
         managing, working = self.actor.memories(decided.memory_in)
         if self.worker is not None:
             if self.worker.policy.critic.memory_size:
-                option = self.actor.option(kept)
+                option = self.actor.options.read(kept)
                 obs = flat_obs({leaf: decided.obs[leaf] for leaf in self._store.obs[self._group]})
                 self._show(1 + step, own, self.actor.shown(option.chosen, option.age - 1, obs))
             self.worker.record(decided._replace(memory_in=working), step, copies)
 
-        fresh = torch.nonzero(self.actor.is_new(kept)).flatten()
+        fresh = torch.nonzero(self.actor.options.is_new(kept)).flatten()
         if self.manager is None or not len(fresh):
             return
-        option = self.actor.option(kept[fresh])
+        option = self.actor.options.read(kept[fresh])
         rows = fresh if decided.rows is None else decided.rows[fresh]
         if MATES in decided.obs:
             seen = self.manager.store.obs[self._group][MATES][1 + step].flatten(0, 1)
@@ -174,9 +175,10 @@ class Levels:
 
     def after_step(self, play: Play, step: int, copies: slice) -> None:
         """Keep the last obs of those that ended, and see `Pupil`."""
-        ended = torch.from_numpy(np.flatnonzero(play.world.outputs.ended)) + copies.start
+        ended = np.flatnonzero(play.world.outputs.ended)
         if len(ended):
-            seats = (ended[:, None] * self._agents + torch.arange(self._agents)).flatten()
+            first = torch.from_numpy(ended + copies.start) * self._agents
+            seats = (first[:, None] + torch.arange(self._agents)).flatten()
             self._last_obs.append((step * self._kept.shape[1] + seats, self._obs(step + 2, seats)))
         if self.manager is not None:
             self.manager.after_step(play, step, copies)
@@ -186,7 +188,7 @@ class Levels:
         self.worker.store.truncations[self._group][step + 2, copies] = truncated
         if truncated.any():
             own = slice(copies.start * self._agents, copies.stop * self._agents)
-            option = self.actor.option(self._kept[step, own])
+            option = self.actor.options.read(self._kept[step, own])
             self._show(step + 2, own, self.actor.shown(option.chosen, option.age, self._obs(step + 2, own)))
             self.worker.after_step(play, step, copies)
 
@@ -197,7 +199,7 @@ class Levels:
         g, space = self._group, self.actor.space
         everything = self._store.seats_obs(g)
         seats = self._kept.shape[1]
-        self._options = self.actor.option(self._kept.flatten(0, 1))
+        self._options = self.actor.options.read(self._kept.flatten(0, 1))
         before, after, now = everything[seats:-seats], everything[2 * seats :].clone(), everything[-seats:]
         for index, obs in self._last_obs:
             after[index] = obs
@@ -207,8 +209,8 @@ class Levels:
             mask[1:-1].flatten(0, 2)[begun] = space.legal(before[begun])
         mine = torch.from_numpy(np.concatenate([play.played_by(self.actor, g) for play in plays])).flatten()
         starting = torch.from_numpy(np.concatenate([play.starting[g] for play in plays]).reshape(-1))
-        memory = torch.cat([play.memory[g][:, : self.actor.option_size] for play in plays])
-        last = self.actor.option(memory.masked_fill((~mine | starting)[:, None], 0.0))
+        memory = torch.cat([play.memory[g][:, : self.actor.options.size] for play in plays])
+        last = self.actor.options.read(memory, ~mine | starting)
         if self.manager is not None:
             self.manager.is_due = self.actor.is_due(last, now, starting).view(-1, self._agents).numpy()
         if self.worker is not None:
@@ -292,7 +294,7 @@ class Levels:
         if not len(steps):
             return None
         step = int(steps[(steps - self._store.num_steps // 2).abs().argmin()])
-        obs, option = self._obs(1 + step, slice(None)), self.actor.option(self._kept[step])
+        obs, option = self._obs(1 + step, slice(None)), self.actor.options.read(self._kept[step])
         others = option.chosen.clone()
         for agent in range(self._agents):
             own = torch.nonzero(comparable[step, :, agent]).flatten() * self._agents + agent

@@ -117,7 +117,7 @@ def test_the_manager_decides_at_the_start_when_time_is_up_and_when_the_subgoal_i
             leaves(seen(x, y)), None, torch.zeros(1, dtype=torch.int64), start, memory, torch.zeros(1, 2), False
         )
         memory = decision.memory
-        option = actor.option(memory)
+        option = actor.options.read(memory)
         chosen.append(int(option.chosen))
         new.append(bool(option.is_new))
         phases.append(round(float(worker.shown[-1][0, -1]), 4))
@@ -173,8 +173,8 @@ def test_only_the_rows_that_are_due_reach_the_manager() -> None:
     memory = actor.act(leaves(obs), None, index, again, memory, noise, False).memory
 
     assert manager.rows == [3, 1]
-    assert actor.option(memory).chosen.tolist() == [12, 3, 12]
-    assert actor.option(memory).logprob.tolist() == [-12.0, -3.0, -12.0]
+    assert actor.options.read(memory).chosen.tolist() == [12, 3, 12]
+    assert actor.options.read(memory).logprob.tolist() == [-12.0, -3.0, -12.0]
 
 
 def test_levels_see_the_group_as_it_is_but_for_what_is_theirs() -> None:
@@ -236,6 +236,6 @@ def test_what_another_player_left_in_a_seat_s_memory_means_nothing() -> None:
             memory, nobody = torch.full((1, actor.memory_size), left), torch.zeros(1, dtype=torch.int64)
             start = torch.ones(1, dtype=torch.bool)
             decision = actor.act(leaves(seen(0.4, 0.4)), None, nobody, start, memory, torch.zeros(1, 2), False)
-            options.append(decision.memory[:, : actor.option_size])
+            options.append(decision.memory[:, : actor.options.size])
 
         assert torch.equal(*options)

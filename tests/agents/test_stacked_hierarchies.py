@@ -98,12 +98,12 @@ def test_hierarchies_decide_together_what_each_decides_alone(kind, manager, work
             for found, expected in zip(together, act(alone[number], step, memory, mine, greedy), strict=True):
                 torch.testing.assert_close(found[mine], expected, atol=1e-5, rtol=1e-5)
         memory = together[2]
-        due.append(int(alone[0].option(memory).is_new.sum()))
+        due.append(int(alone[0].options.read(memory).is_new.sum()))
 
     assert isinstance(stack, StackedHierarchies)
     assert due[0] == ROWS
     assert all(0 < rows < ROWS for rows in due[1:])
-    assert len(alone[0].option(memory).chosen.unique()) > 1
+    assert len(alone[0].options.read(memory).chosen.unique()) > 1
 
 
 def test_only_hierarchies_that_mean_the_same_by_a_subgoal_share_a_stack() -> None:
