@@ -10,6 +10,7 @@ Minibatches are near-equal splits of the items; nothing is dropped and nothing n
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -45,7 +46,7 @@ class Minibatch(NamedTuple):
         return Minibatch(*(None if field is None else field.to(device) for field in self))  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """Fields by flat index; only the rows of closed decisions mean anything."""
 
@@ -89,14 +90,14 @@ class Batch:
         """The unit of each decision: carried ones have one each, behind those of all rows."""
         return torch.where(rows < self.num_seats, rows + len(self.returns) // self.num_agents, rows // self.num_agents)
 
-    @property
+    @cached_property
     def is_decision(self) -> Tensor:
         """bool [F]: which flat indices hold one."""
         found = torch.zeros(len(self.returns), dtype=torch.bool)
         found[self.valid_rows] = True
         return found
 
-    @property
+    @cached_property
     def valid_rows(self) -> Tensor:
         """int64 [B]: the flat indices of all decisions."""
         return self.rows[valid_slots(self.counts, len(self.rows))]
@@ -164,7 +165,7 @@ def copy_steps(batch: Batch, shuffle: torch.Generator, num_minibatches: int) -> 
             units = part + first
             yield Minibatch((units.unsqueeze(1) * agents + columns).flatten(), None, units, None)
         return
-    is_valid = batch.is_decision
+    is_valid = batch.is_decision.clone()
     carried = torch.nonzero(is_valid[: first * agents]).flatten()
     behind = len(is_valid) // agents  # the units of carried decisions follow those of all rows
     is_valid[: first * agents] = False

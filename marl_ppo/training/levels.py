@@ -200,9 +200,7 @@ class Levels:
         everything = self._store.seats_obs(g)
         seats = self._kept.shape[1]
         self._options = self.actor.options.read(self._kept.flatten(0, 1))
-        before, after, now = everything[seats:-seats], everything[2 * seats :].clone(), everything[-seats:]
-        for index, obs in self._last_obs:
-            after[index] = obs
+        before, after, now = everything[seats:-seats], everything[2 * seats :], everything[-seats:]
         self._judge(before, after)
         if self.manager is not None and (mask := self.manager.store.action_mask[g]) is not None:
             begun = torch.nonzero(self._options.is_new).flatten()
@@ -217,17 +215,18 @@ class Levels:
             self._show(-1, slice(None), self.actor.shown(last.chosen, last.age, now))
         if isinstance(space, Learned) and self.worker is not None:
             told = self._decided & self._store.alive[g][2:].flatten()
-            space.learn(self._options.chosen[told], everything[2 * seats :][told])
+            space.learn(self._options.chosen[told], after[told])
 
     def _judge(self, before: Tensor, after: Tensor) -> None:
-        """Of every step, by flat obs [T * S, d] before and after it: what the worker saw, was paid, and whether it is over."""
+        """Of every step, by flat obs [T * S, d] before it and at the next one: what the worker saw, was paid, and whether it is
+        over."""
         g, space, config, options = self._group, self.actor.space, self._config, self._options
         self._decided = decided = options.age > 0
         rewards, terminated, truncated, alive = (
             arrays[g][2:].flatten()
             for arrays in (self._store.rewards, self._store.terminations, self._store.truncations, self._store.alive)
         )
-        reached = decided & space.reached(options.chosen, after)
+        reached = decided & self._of_steps(lambda chosen, _, after: space.reached(chosen, after), before, after)
         over = decided & self.actor.is_over(options.age, reached) | terminated | truncated
         # What was sought and ended the episode can no more be seen, but it paid.
         self._reached = torch.where(terminated, rewards > 0, reached & over)
@@ -236,10 +235,20 @@ class Levels:
         if not self.worker.policy.critic.memory_size:
             shown = self.actor.shown(options.chosen, options.age - 1, before).masked_fill(~decided[:, None], 0.0)
             self.worker.store.obs[g][SUBGOAL][1:-1].view(len(shown), -1)[:] = shown
-        self._paid = paid = torch.where(decided & alive, space.reward(options.chosen, before, after), 0.0)
+        self._paid = paid = torch.where(decided & alive, self._of_steps(space.reward, before, after), 0.0)
         summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
         self.worker.store.rewards[g][2:].view(-1)[:] = summed
         self.worker.store.terminations[g][2:].view(-1)[:] = over if config.cut else terminated
+
+    def _of_steps(self, told: Callable[[Tensor, Tensor, Tensor], Tensor], before: Tensor, after: Tensor) -> Tensor:
+        """What is told of every step by (chosen, obs before, obs after it), row by row: of another episode are the next obs
+        where one ended."""
+        chosen = self._options.chosen
+        found = told(chosen, before, after)
+        if self._last_obs:
+            rows, last = (torch.cat(parts) for parts in zip(*self._last_obs, strict=True))
+            found = found.index_copy(0, rows, told(chosen[rows], before[rows], last))
+        return found
 
     @torch.no_grad()
     def metrics(self) -> dict[str, Tensor | float]:
