@@ -23,7 +23,7 @@ from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, save
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.guards import Guards
-from marl_ppo.training.players import BOTS, RUNS, copy_player, find_player, find_trained, is_untrained, require_world
+from marl_ppo.training.players import BOTS, PLAYERS, RUNS, copy_player, find_player, find_trained, is_untrained, require_world
 from marl_ppo.training.policies import learning_agents
 from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
 from marl_ppo.training.setup import spec_of
@@ -123,8 +123,14 @@ def resume(
     """Go on from a run's newest checkpoint, or from `checkpoint`, as if it had never stopped.
 
     Worlds that cannot be saved in the middle of an episode begin new ones, which `listener` is told. Checkpoints newer
-    than `checkpoint` are set aside as checkpoints/abandoned-UPDATE.
+    than `checkpoint` are set aside as checkpoints/abandoned-UPDATE. Raises ConfigError for a league's learner, which would
+    leave its league behind.
     """
+    league = folder.parent.parent
+    if folder.parent.name == "learners" and (league / PLAYERS).is_dir():
+        raise ConfigError(
+            f"{folder} learns in the league {league}; go on with all of it by `marl-ppo league run --resume {league}`"
+        )
     config = load_config(folder / CONFIG)
     if minutes is not None:
         config = replace(config, minutes=minutes)
