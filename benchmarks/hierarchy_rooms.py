@@ -53,6 +53,8 @@ TRIALS: Mapping[str, Mapping[str, Any]] = {
 """what every row is tuned over: of the policy that acts, and of the manager that acts through repeated actions"""
 
 HIERARCHY = {"policy": "hierarchical"}
+AS_FLAT = {"manager": {"normalize_advantages": "rollout"}}
+"""what a manager has of the settings of flat policies that a world's preset may take from it"""
 ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "hierarchy": ("a learned manager and a learned worker", HIERARCHY),
     "flat": ("flat MAPPO without memory", {"network": {"memory": "none"}}),
@@ -63,7 +65,7 @@ ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     ),
     "repeat": (
         "flat GRU, each action done four times",
-        {**HIERARCHY, "hierarchy": {"subgoals": "action", "subgoal_steps": 4, "least_steps": 1, "manages": "agent"}},
+        {**HIERARCHY, "hierarchy": {"subgoals": "action", "subgoal_steps": 4, "least_steps": 1, "manages": "agent", **AS_FLAT}},
     ),
     "novelty": ("flat GRU with a bonus for what is new (RND)", {"novelty": 0.1}),
     "random_manager": ("a learned worker, a manager at random", {**HIERARCHY, "hierarchy": {"managed_by": "random"}}),
