@@ -30,6 +30,9 @@ from marl_ppo.training.policies import MANAGER, WORKER
 from marl_ppo.training.rollout import StepStore
 from marl_ppo.training.student import Student
 
+_ASKED = 256
+"""seats of which it is found out how much a worker listens; the next update asks others"""
+
 
 def manager_store(store: StepStore, spec: WorldSpec) -> StepStore:
     """The same arrays, but for what may be chosen, and what a team's manager sees of mates; `spec` is the world as managers
@@ -295,29 +298,29 @@ class Levels:
     def _sensitivity(self, worker: WorkerStudent) -> Tensor | None:
         """How much it matters to the worker what it is told: mean KL, in nats, between what it does at one step and what it
         would if another seat that it plays had told it: the same agent of another copy. Of the step nearest to the rollout's
-        middle at which there are such; None where there is none."""
-        g, actor, seats = self._group, worker.policy.actor, self._kept.shape[1]
+        middle at which there are such, and of as many seats as tell enough; None where there is none."""
+        g, actor = self._group, worker.policy.actor
         decided = self._decided.view(self._store.num_steps, -1, self._agents)
         comparable = decided & (decided.sum(1, keepdim=True) > 1)
         steps = torch.nonzero(comparable.flatten(1).any(1)).flatten()
         if not len(steps):
             return None
         step = int(steps[(steps - self._store.num_steps // 2).abs().argmin()])
-        obs, option = self._obs(1 + step, slice(None)), self.actor.options.read(self._kept[step])
-        others = option.chosen.clone()
+        chosen = self.actor.options.read(self._kept[step]).chosen
+        others = chosen.clone()
         for agent in range(self._agents):
             own = torch.nonzero(comparable[step, :, agent]).flatten() * self._agents + agent
-            others[own] = option.chosen[own.roll(1)]
-        rows = worker.store.action_mask[g]
-        mask = None if rows is None else rows[1 + step].flatten(0, 1)
-        start = torch.ones(seats, dtype=torch.bool)
-        memory = torch.zeros(seats, actor.memory_size)
-        index = torch.tensor(self._store.spec.groups[g].agent_index).repeat(seats // self._agents)
+            others[own] = chosen[own.roll(1)]
+        rows = torch.nonzero(comparable[step].flatten()).flatten()[:_ASKED]
+        obs, option = self._obs(1 + step, rows), self.actor.options.read(self._kept[step, rows])
+        mask = worker.store.action_mask[g]
+        index = torch.tensor(self._store.spec.groups[g].agent_index)[rows % self._agents]
+        start, memory = torch.ones(len(rows), dtype=torch.bool), torch.zeros(len(rows), actor.memory_size)
         told, otherwise = (
-            actor(torch.cat([obs, self.actor.shown(chosen, option.age - 1, obs)], -1), index, start, memory)[0]
-            for chosen in (option.chosen, others)
+            actor(torch.cat([obs, self.actor.shown(subgoal, option.age - 1, obs)], -1), index, start, memory)[0]
+            for subgoal in (option.chosen, others[rows])
         )
-        return actor.head.kl(told, otherwise, mask)[comparable[step].flatten()].mean()
+        return actor.head.kl(told, otherwise, None if mask is None else mask[1 + step].flatten(0, 1)[rows]).mean()
 
     def _show(self, row: int, seats: slice | Tensor, told: Tensor) -> None:
         """Let the worker see at a row what it is told."""
