@@ -54,7 +54,7 @@ TRIALS: Mapping[str, Mapping[str, Any]] = {
 
 HIERARCHY = {"policy": "hierarchical"}
 AS_FLAT = {"manager": {"normalize_advantages": "rollout"}}
-"""what a manager has of the settings of flat policies that a world's preset may take from it"""
+"""settings of a manager that stands for a flat policy, whatever managers have by the world's preset"""
 ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "hierarchy": ("a learned manager and a learned worker", HIERARCHY),
     "flat": ("flat MAPPO without memory", {"network": {"memory": "none"}}),

@@ -120,7 +120,8 @@ class HierarchicalActor(MindsMates):
             actions, logprobs = decided.actions, decided.logprob
             if self.watches:
                 actions, logprobs = actions[fresh], logprobs[fresh]
-            chosen[fresh], logprob[fresh] = actions, logprobs
+            chosen.index_copy_(0, fresh, actions)
+            logprob.index_copy_(0, fresh, logprobs)
         acted = self.worker.act(
             {**own, SUBGOAL: self.shown(chosen, age, flat)},
             action_mask,
@@ -142,8 +143,8 @@ class HierarchicalActor(MindsMates):
         """See `MindsMates`: the obs of a seat's mates, and what each was told last and when; zeros where there is none, and for
         whom nothing is to be decided."""
         assert self.mates is not None
-        due = self._looking(team)
-        rows = team.rows[due]
+        looked_at = self._rows_looked_at(team)
+        rows = team.rows[looked_at]
         places = torch.tensor(self.mates)[rows % len(self.mates)]
         seats = ((rows - rows % len(self.mates))[:, None] + places.clamp(min=0)).flatten()
         silent, obs = team.silent[seats], team.obs[seats]
@@ -151,11 +152,11 @@ class HierarchicalActor(MindsMates):
         told = self._told(option.chosen, option.age, obs).masked_fill(silent[:, None], 0.0)
         seen = torch.cat([obs, told], -1)
         leaf = torch.zeros(len(team.rows), places.shape[1], seen.shape[1])
-        leaf[due] = seen.view(*places.shape, seen.shape[1]).masked_fill((places < 0).unsqueeze(-1), 0.0)
+        leaf[looked_at] = seen.view(*places.shape, seen.shape[1]).masked_fill((places < 0).unsqueeze(-1), 0.0)
         return {MATES: leaf.flatten(1)}
 
-    def _looking(self, team: Team) -> Tensor:
-        """int64: which of the rows of a team the manager looks at."""
+    def _rows_looked_at(self, team: Team) -> Tensor:
+        """int64: those of the deciding seats that the manager looks at, as places among them."""
         if self.watches:
             return torch.arange(len(team.rows))
         everybody = len(team.rows) == len(team.obs)

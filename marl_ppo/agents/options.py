@@ -2,9 +2,10 @@
 whether it was made at the last decision.
 
 They are read and written at every step, so that is compiled: a loop costs less than the calls of the operations that it
-stands for.
+stands for. No gradient flows.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -37,17 +38,17 @@ class OptionColumns:
 
     def __init__(self, action: ActionSpace) -> None:
         self._choices = () if isinstance(action, spaces.Discrete) else action.shape
-        self.size = sum(self._choices, 0 if self._choices else 1) + 3
+        self.size = math.prod(self._choices) + 3
         """columns"""
 
-    def read(self, memory: Tensor, is_over: Tensor | None = None) -> Option:
-        """What a memory [B, M] tells; zeros where that `is_over`, bool [B], as what is left of another episode, which may be
-        another player's and mean anything."""
+    def read(self, memory: Tensor, silent: Tensor | None = None) -> Option:
+        """What a memory [B, M] tells; zeros where it is `silent`, bool [B]: what is left of another episode may be another
+        player's, and mean anything. Raises IndexError where it has too few columns."""
         rows = len(memory)
         chosen, is_new = np.empty((rows, self.size - 3), np.int64), np.empty(rows, np.bool_)
         age, logprob = np.empty(rows, np.float32), np.empty(rows, np.float32)
-        over = _NOTHING if is_over is None else is_over.numpy()
-        _read(memory.detach().numpy(), over, chosen, age, logprob, is_new)
+        mute = _NOTHING if silent is None else silent.numpy()
+        _read(memory.detach().numpy(), mute, chosen, age, logprob, is_new)
         return Option(*map(torch.from_numpy, (chosen.reshape(rows, *self._choices), age, logprob, is_new)))
 
     def write(self, option: Option, behind: Sequence[Tensor] = ()) -> Tensor:
@@ -68,11 +69,11 @@ class OptionColumns:
         return memory[:, self.size - 1] > 0.5
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _read(memory: Array, over: Array, chosen: Array, age: Array, logprob: Array, is_new: Array) -> None:
+@njit(cache=True, nogil=True, boundscheck=True, error_model="numpy")
+def _read(memory: Array, silent: Array, chosen: Array, age: Array, logprob: Array, is_new: Array) -> None:
     choices = chosen.shape[1]
     for row in range(len(memory)):
-        if len(over) and over[row]:
+        if len(silent) and silent[row]:
             chosen[row], age[row], logprob[row], is_new[row] = 0, 0, 0, False
             continue
         for choice in range(choices):
@@ -81,7 +82,7 @@ def _read(memory: Array, over: Array, chosen: Array, age: Array, logprob: Array,
         is_new[row] = memory[row, choices + 2] > 0.5
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, boundscheck=True, error_model="numpy")
 def _write(chosen: Array, age: Array, logprob: Array, is_new: Array, memory: Array) -> None:
     choices = chosen.shape[1]
     for row in range(len(memory)):

@@ -1,7 +1,7 @@
 """Reads places from flat obs, as `Group.whereabouts` tells where they stand.
 
 Those who act ask at every step, of few rows, so what they ask is compiled: a loop costs less than the calls of the
-operations that it stands for.
+operations that it stands for. No gradient flows there.
 """
 
 import math
@@ -64,7 +64,7 @@ class PlaceReader:
     def way(self, thing: Int64[Tensor, " B"], obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B 2"], Bool[Tensor, " B"]]:
         """The same to one thing for each row."""
         way, known = np.empty((len(thing), 2), np.float32), np.empty(len(thing), np.bool_)
-        _read_way(obs.numpy(), self._where.numpy(), self._above.numpy(), thing.numpy(), way, known)
+        _read_way(obs.detach().numpy(), self._where.numpy(), self._above.numpy(), thing.numpy(), way, known)
         return torch.from_numpy(way), torch.from_numpy(known)
 
     def cell(self, obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
@@ -88,13 +88,13 @@ class PlaceReader:
     def is_near(self, way: Float[Tensor, "B 2"]) -> Bool[Tensor, " B"]:
         """Whether ways are shorter than half a cell along both axes."""
         near = np.empty(len(way), np.bool_)
-        _find_near(way.numpy(), self._half_cell.numpy(), near)
+        _find_near(way.detach().numpy(), self._half_cell.numpy(), near)
         return torch.from_numpy(near)
 
     def length(self, way: Float[Tensor, "B 2"]) -> Float[Tensor, " B"]:
         """Of ways, in cells' widths."""
         length = np.empty(len(way), np.float32)
-        _measure(way.numpy(), self.cells.numpy(), length)
+        _measure(way.detach().numpy(), self.cells.numpy(), length)
         return torch.from_numpy(length)
 
 

@@ -70,7 +70,7 @@ class Team(NamedTuple):
     silent: Tensor
     """bool [S]: whether its memory means nothing: its next decision is the first of an episode, or another policy plays it"""
     rows: Tensor
-    """int64 [B]: the seats that decide"""
+    """int64 [B]: the seats that decide, in order"""
 
 
 class MindsMates(ABC):

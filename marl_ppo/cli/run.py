@@ -11,12 +11,12 @@ from marl_ppo.cli.arguments import split_words
 from marl_ppo.envs.seeds import stream
 from marl_ppo.errors import ConfigError, MarlPPOError
 from marl_ppo.evaluation.statistics import interquartile_mean, probability_of_improvement, stratified_bootstrap
-from marl_ppo.leagues.store import FILE, Store
+from marl_ppo.leagues.store import Store
 from marl_ppo.training.checkpoint import list_checkpoints
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config
 from marl_ppo.training.curve import plot_runs
-from marl_ppo.training.players import RUNS, run_folders
+from marl_ppo.training.players import LEAGUE_FILE, RUNS, run_folders
 from marl_ppo.training.record import read_metrics
 
 _USAGE = """usage: marl-ppo run list
@@ -85,7 +85,7 @@ def _list() -> None:
 def _leagues(unreadable: list[str]) -> list[str]:
     """A line for each league, which keeps its runs to itself; what cannot be read goes to `unreadable`."""
     lines = []
-    for file in sorted(RUNS.glob(f"*/{FILE}")):
+    for file in sorted(RUNS.glob(f"*/{LEAGUE_FILE}")):
         try:
             with Store.open(file.parent) as store, store.reading():
                 world, turn = store.facts()["world"], store.turn()

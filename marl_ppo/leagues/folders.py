@@ -7,9 +7,9 @@ from typing import Any
 
 from marl_ppo.errors import ConfigError, UnknownNameError
 from marl_ppo.leagues.recipe import Recipe, recipe_from
-from marl_ppo.leagues.store import FILE, Store
+from marl_ppo.leagues.store import Store
 from marl_ppo.training.config_file import laid_over, read_toml
-from marl_ppo.training.players import BOTS, RUNS, newest_run
+from marl_ppo.training.players import BOTS, LEAGUE_FILE, RUNS, newest_run
 from marl_ppo.workspace import places
 
 
@@ -66,7 +66,7 @@ def as_player(name: str) -> str:
     workspace, *shipped = places(str(BOTS))
     # In the order of `find_trained`.
     for path in (Path(name), workspace / name, RUNS / name, *(place / name for place in shipped)):
-        if (path / FILE).is_file():
+        if (path / LEAGUE_FILE).is_file():
             return f"{name}:{top_player(path)}"
         if path.is_dir():
             break
@@ -100,7 +100,7 @@ def league_ratings(player: str) -> dict[str, str]:
     """Ratings of the league that LEAGUE:PLAYER is a member of, in words by the players' names; of others nothing."""
     league = player.rpartition(":")[0]
     for folder in (Path(league), RUNS / league) if league else ():
-        if (folder / FILE).is_file():
+        if (folder / LEAGUE_FILE).is_file():
             with Store.open(folder) as store:
                 return {
                     f"{folder.name}:{row.player}": f"rated {row.mu:.1f} ± {1.96 * row.sigma:.1f}" for row in store.ratings()
@@ -116,7 +116,7 @@ def find_league(name: str | None) -> Path:
             raise UnknownNameError(f"There is no league in {RUNS}/ yet. Run one: `marl-ppo league run soccer --minutes 10`.")
         return max(leagues, key=_written)
     for folder in (Path(name), RUNS / name):
-        if (folder / FILE).is_file():
+        if (folder / LEAGUE_FILE).is_file():
             return folder
         if folder.is_dir() and folder != Path(name):
             raise UnknownNameError(f"{folder} is a run and no league; `marl-ppo run list` lists runs and leagues.")
@@ -125,15 +125,15 @@ def find_league(name: str | None) -> Path:
 
 
 def _leagues() -> list[Path]:
-    return sorted(file.parent for file in RUNS.glob(f"*/{FILE}")) if RUNS.is_dir() else []
+    return sorted(file.parent for file in RUNS.glob(f"*/{LEAGUE_FILE}")) if RUNS.is_dir() else []
 
 
 def _written(league: Path) -> float:
     """When its last turn was saved."""
     # What is written lies in a log beside the file until somebody has time to move it. Readers make one too, but an empty one.
-    log = league / f"{FILE}-wal"
+    log = league / f"{LEAGUE_FILE}-wal"
     logged = log.stat() if log.is_file() else None
-    return max((league / FILE).stat().st_mtime, logged.st_mtime if logged and logged.st_size else 0.0)
+    return max((league / LEAGUE_FILE).stat().st_mtime, logged.st_mtime if logged and logged.st_size else 0.0)
 
 
 def _without_settings(learner: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from marl_ppo.leagues.store import CountRow, EventRow, MatchRow, PlayerRow, Rati
 from marl_ppo.play.bank import SELF
 from marl_ppo.play.seating import Player
 from marl_ppo.training.lineups import copies_for
+from marl_ppo.training.players import LEARNERS
 
 LADDER_COPIES = 256
 LOCK = "lock"
@@ -62,7 +63,7 @@ class League:
         self._world = world
         self.members = Members(folder, world.spec)
         self.learners = {
-            config.name: Learner(recipe, config, world.spec, folder / "learners" / config.name) for config in recipe.learners
+            config.name: Learner(recipe, config, world.spec, folder / LEARNERS / config.name) for config in recipe.learners
         }
         self.counts = DecayedCounts()
         self.rankings = Rankings(world, self.members, seed=recipe.seed, alpha=recipe.promotion_alpha)

@@ -17,9 +17,9 @@ from marl_ppo.envs.world import Array
 from marl_ppo.errors import FileFormatError
 from marl_ppo.leagues.counts import Count
 from marl_ppo.leagues.ratings import Rating
+from marl_ppo.training.players import LEAGUE_FILE
 
 FORMAT_VERSION = 1
-FILE = "league.sqlite"
 Kind = Literal["learner", "frozen", "anchor", "guest", "person"]
 Source = Literal["training", "ladder", "person"]
 
@@ -158,7 +158,7 @@ class Store:
     @classmethod
     def create(cls, folder: Path, facts: Mapping[str, Any]) -> "Store":
         """A new file in `folder`, with what never changes: the world, its version and config, the recipe."""
-        file = folder / FILE
+        file = folder / LEAGUE_FILE
         store = cls(_connect(file), file)
         with store._transaction() as connection:
             for statement in _TABLES.split(";"):
@@ -171,9 +171,9 @@ class Store:
     @classmethod
     def open(cls, folder: Path, *, writing: bool = False) -> "Store":
         """The file of a league. Raises FileFormatError where it is none, or another version's."""
-        file = folder / FILE
+        file = folder / LEAGUE_FILE
         if not file.is_file():
-            raise FileFormatError(f"{folder} is no league: it has no {FILE}")
+            raise FileFormatError(f"{folder} is no league: it has no {LEAGUE_FILE}")
         try:
             store = cls(_connect(file) if writing else _connect_to_read(file), file)
             found = store.facts().get("format")

@@ -31,7 +31,7 @@ from marl_ppo.training.rollout import StepStore
 from marl_ppo.training.student import Student
 
 _ASKED = 256
-"""seats of which it is found out how much a worker listens; the next update asks others"""
+"""of how many seats, at most, it is found out how much a worker listens"""
 
 
 def manager_store(store: StepStore, spec: WorldSpec) -> StepStore:
@@ -218,7 +218,8 @@ class Levels:
             self._show(-1, slice(None), self.actor.shown(last.chosen, last.age, now))
         if isinstance(space, Learned) and self.worker is not None:
             told = self._decided & self._store.alive[g][2:].flatten()
-            space.learn(self._options.chosen[told], after[told])
+            led_to = self._of_steps(lambda _chosen, _before, after: after, before, after)
+            space.learn(self._options.chosen[told], led_to[told])
 
     def _judge(self, before: Tensor, after: Tensor) -> None:
         """Of every step, by flat obs [T * S, d] before it and at the next one: what the worker saw, was paid, and whether it is
@@ -243,14 +244,14 @@ class Levels:
         self.worker.store.rewards[g][2:].view(-1)[:] = summed
         self.worker.store.terminations[g][2:].view(-1)[:] = over if config.cut else terminated
 
-    def _of_steps(self, told: Callable[[Tensor, Tensor, Tensor], Tensor], before: Tensor, after: Tensor) -> Tensor:
-        """What is told of every step by (chosen, obs before, obs after it), row by row: of another episode are the next obs
+    def _of_steps(self, judge: Callable[[Tensor, Tensor, Tensor], Tensor], before: Tensor, after: Tensor) -> Tensor:
+        """How every step is judged by (chosen, obs before, obs after it), row by row: of another episode are the next obs
         where one ended."""
         chosen = self._options.chosen
-        found = told(chosen, before, after)
+        found = judge(chosen, before, after)
         if self._last_obs:
             rows, last = (torch.cat(parts) for parts in zip(*self._last_obs, strict=True))
-            found = found.index_copy(0, rows, told(chosen[rows], before[rows], last))
+            found = found.index_copy(0, rows, judge(chosen[rows], before[rows], last))
         return found
 
     @torch.no_grad()
@@ -298,7 +299,7 @@ class Levels:
     def _sensitivity(self, worker: WorkerStudent) -> Tensor | None:
         """How much it matters to the worker what it is told: mean KL, in nats, between what it does at one step and what it
         would if another seat that it plays had told it: the same agent of another copy. Of the step nearest to the rollout's
-        middle at which there are such, and of as many seats as tell enough; None where there is none."""
+        middle at which there are such, of `_ASKED` seats at most; None where there is none."""
         g, actor = self._group, worker.policy.actor
         decided = self._decided.view(self._store.num_steps, -1, self._agents)
         comparable = decided & (decided.sum(1, keepdim=True) > 1)
@@ -306,19 +307,20 @@ class Levels:
         if not len(steps):
             return None
         step = int(steps[(steps - self._store.num_steps // 2).abs().argmin()])
-        chosen = self.actor.options.read(self._kept[step]).chosen
-        others = chosen.clone()
+        option = self.actor.options.read(self._kept[step])
+        others = option.chosen.clone()
         for agent in range(self._agents):
             own = torch.nonzero(comparable[step, :, agent]).flatten() * self._agents + agent
-            others[own] = chosen[own.roll(1)]
-        rows = torch.nonzero(comparable[step].flatten()).flatten()[:_ASKED]
-        obs, option = self._obs(1 + step, rows), self.actor.options.read(self._kept[step, rows])
+            others[own] = option.chosen[own.roll(1)]
+        rows = torch.nonzero(comparable[step].flatten()).flatten()
+        rows = rows[torch.linspace(0, len(rows) - 1, min(len(rows), _ASKED)).long()]
+        obs, age = self._obs(1 + step, rows), option.age[rows] - 1
         mask = worker.store.action_mask[g]
         index = torch.tensor(self._store.spec.groups[g].agent_index)[rows % self._agents]
         start, memory = torch.ones(len(rows), dtype=torch.bool), torch.zeros(len(rows), actor.memory_size)
         told, otherwise = (
-            actor(torch.cat([obs, self.actor.shown(subgoal, option.age - 1, obs)], -1), index, start, memory)[0]
-            for subgoal in (option.chosen, others[rows])
+            actor(torch.cat([obs, self.actor.shown(chosen[rows], age, obs)], -1), index, start, memory)[0]
+            for chosen in (option.chosen, others)
         )
         return actor.head.kl(told, otherwise, None if mask is None else mask[1 + step].flatten(0, 1)[rows]).mean()
 

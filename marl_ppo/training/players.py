@@ -39,8 +39,12 @@ JOIN = "+"
 """what stands between two players in MANAGER+WORKER, which is the manager of the first one with the worker of the second"""
 RUNS = Path("runs")
 BOTS = Path("agents")
+LEAGUE_FILE = "league.sqlite"
+"""what a folder has that is a league"""
 PLAYERS = "players"
 """the folder of a league that holds those who were kept"""
+LEARNERS = "learners"
+"""the folder of a league in which each learner has a folder of its own, like a run's"""
 
 
 def load(name: str, world: str | None = None, *, greedy: bool = True, seed: int = 0, **settings: Any) -> Bot:
@@ -147,7 +151,7 @@ def run_folders(name: str) -> list[Path]:
             return [path]
         if seeds := sorted(file.parent for file in path.glob("seed-*/config.toml")):
             return seeds
-        if learners := sorted(file.parent for file in path.glob("learners/*/config.toml")):
+        if learners := sorted(file.parent for file in path.glob(f"{LEARNERS}/*/config.toml")):
             raise UnknownNameError(
                 f"{path} is a league; go on with it by `marl-ppo league run --resume {path}`. Each of its learners has a "
                 f"record of its own, such as {learners[0]}."

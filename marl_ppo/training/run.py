@@ -23,7 +23,17 @@ from marl_ppo.training.checkpoint import list_checkpoints, load_checkpoint, save
 from marl_ppo.training.config import TrainConfig
 from marl_ppo.training.config_file import load_config, save_config
 from marl_ppo.training.guards import Guards
-from marl_ppo.training.players import BOTS, PLAYERS, RUNS, copy_player, find_player, find_trained, is_untrained, require_world
+from marl_ppo.training.players import (
+    BOTS,
+    LEAGUE_FILE,
+    LEARNERS,
+    RUNS,
+    copy_player,
+    find_player,
+    find_trained,
+    is_untrained,
+    require_world,
+)
 from marl_ppo.training.policies import learning_agents
 from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
 from marl_ppo.training.setup import spec_of
@@ -126,11 +136,9 @@ def resume(
     than `checkpoint` are set aside as checkpoints/abandoned-UPDATE. Raises ConfigError for a league's learner, which would
     leave its league behind.
     """
-    league = folder.parent.parent
-    if folder.parent.name == "learners" and (league / PLAYERS).is_dir():
-        raise ConfigError(
-            f"{folder} learns in the league {league}; go on with all of it by `marl-ppo league run --resume {league}`"
-        )
+    league = folder.resolve().parents[1]
+    if folder.resolve().parent.name == LEARNERS and (league / LEAGUE_FILE).is_file():
+        raise ConfigError(f"{folder} learns in a league; go on with all of it by `marl-ppo league run --resume {league}`")
     config = load_config(folder / CONFIG)
     if minutes is not None:
         config = replace(config, minutes=minutes)

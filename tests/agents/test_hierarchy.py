@@ -213,6 +213,10 @@ def test_a_team_s_manager_is_shown_what_mates_see_and_were_told() -> None:
     assert second[0, 10:].any()
     assert not second[1, 10:].any()
     assert manager_group(group, things, of_team=True).obs[MATES].shape == (shown.shape[1],)
+    everybody = Team(obs, memory, silent, torch.arange(10))
+    assert torch.equal(pair.of_mates(everybody)[MATES][[1, 5]], shown[[0, 2]])
+    watching = HierarchicalActor(Notes(), Notes(), things, 4, mates=mates_of(group), watches=True)
+    assert watching.of_mates(everybody)[MATES].any(1).all(), "who watches looks at everybody"
 
 
 def test_the_worker_and_the_space_see_nothing_of_mates() -> None:

@@ -449,7 +449,7 @@ def test_runs_are_listed_with_leagues_and_a_league_is_not_taken_for_a_run(marl_p
     for command in (("run", "plot", "tiny"), ("train", "--resume", "tiny")):
         assert "runs/tiny is a league; go on with it by `marl-ppo league run --resume runs/tiny`" in marl_ppo(*command).err
     learner = marl_ppo("train", "--resume", "runs/tiny/learners/main")
-    assert "learns in the league" in learner.err
+    assert "learns in a league; go on with all of it by `marl-ppo league run --resume " in learner.err
     assert learner.code == 2
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from marl_ppo.agents.hierarchy import MATES
+from marl_ppo.envs.world import Array, Outputs
 from marl_ppo.errors import ConfigError
 from marl_ppo.ppo.advantages import generalized_advantage
 from marl_ppo.training.batch import make_batch
@@ -124,6 +125,49 @@ def test_a_worker_s_episode_is_an_option_and_pays_for_the_subgoal(small: Any) ->
     assert torch.equal(ends[:-1], begins[1:])
     assert (paid[~ends] < 0.5).all()
     assert (paid[ends] > 0.5).any()
+
+
+class LastObs:
+    """Notes the flat obs at which episodes end, by flat index t * S + n * A + a."""
+
+    def __init__(self) -> None:
+        self.steps, self.found = 0, dict[int, Tensor]()
+
+    def on_reset(self, where: Array, outputs: Outputs) -> None:
+        pass
+
+    def on_step(self, outputs: Outputs, actions: Any) -> None:
+        self.steps += 1
+
+    def on_end(self, where: Array, outputs: Outputs) -> None:
+        obs = torch.from_numpy(outputs.obs[0]["vector"].copy())
+        seats = obs.flatten(0, 1)
+        for copy in np.flatnonzero(where):
+            for seat in range(copy * obs.shape[1], (copy + 1) * obs.shape[1]):
+                self.found[(self.steps - 1) * len(seats) + seat] = seats[seat]
+
+
+@pytest.mark.parametrize("subgoals", ["thing", "skill"])
+def test_a_step_that_ends_an_episode_is_judged_by_its_own_last_obs(small: Any, subgoals: str) -> None:
+    """Not by those with which the next one begins, which stand there in the rollout."""
+    with Trainer(hierarchy(small, "spread", subgoals=subgoals, num_steps=30, num_envs=4)) as trainer:
+        (levels,) = trainer.setup.pupils
+        assert isinstance(levels, Levels)
+        space, last, taught = levels.actor.space, LastObs(), list[Tensor]()
+        space.learn = lambda chosen, after: taught.append(after)  # type: ignore[attr-defined]
+        (play,) = trainer.setup.plays
+        play.observers = (*play.observers, last)
+        trainer.setup.collector.start()
+        trainer.setup.collector.collect()
+        rows, obs = torch.tensor(list(last.found)), torch.stack(list(last.found.values()))
+        everything = trainer.setup.store.seats_obs(0)
+        before, after = everything[12:-12][rows], everything[24:][rows]
+        chosen = levels._options.chosen[rows]
+
+    assert len(rows) == 12
+    assert not torch.equal(obs, after)
+    torch.testing.assert_close(levels._paid[rows], space.reward(chosen, before, obs))
+    assert subgoals == "thing" or torch.equal(taught[0][rows], obs)
 
 
 @pytest.mark.parametrize("mix", ["rewards", "advantages"])
