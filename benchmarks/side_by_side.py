@@ -11,9 +11,9 @@ from rich.progress import track
 from marl_ppo.envs.world import WorldSpec
 from marl_ppo.leagues.league import League
 from marl_ppo.leagues.recipe import Recipe
-from marl_ppo.leagues.store import FILE, Store
+from marl_ppo.leagues.store import Store
 from marl_ppo.play.seating import Player
-from marl_ppo.training.players import load_player
+from marl_ppo.training.players import LEAGUE_FILE, load_player
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ def side_by_side(jobs: Mapping[str, tuple[Any, ...]], do: Callable[..., T]) -> d
 
 def train(recipe: Recipe, folder: Path) -> None:
     """One league."""
-    with League.resume(folder) if (folder / FILE).exists() else League.create(recipe, folder) as league:
+    with League.resume(folder) if (folder / LEAGUE_FILE).exists() else League.create(recipe, folder) as league:
         league.run()
 
 

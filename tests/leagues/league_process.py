@@ -14,7 +14,7 @@ from typing import Any
 
 from marl_ppo.leagues.league import League
 from marl_ppo.leagues.recipe import recipe_from
-from marl_ppo.leagues.store import FILE
+from marl_ppo.training.players import LEAGUE_FILE
 
 KUHN: dict[str, Any] = {
     "world": "kuhn",
@@ -71,7 +71,7 @@ def die_at(place: str, call: int) -> None:
 
 def go_on(recipe: str, folder: Path, turns: int) -> None:
     """Until the league has played so many turns in all."""
-    begun = (folder / FILE).exists()
+    begun = (folder / LEAGUE_FILE).exists()
     with League.resume(folder) if begun else League.create(recipe_from(RECIPES[recipe], source="the test"), folder) as league:
         league.run(turns=turns - league.turn)
 
