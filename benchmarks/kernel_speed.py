@@ -54,7 +54,7 @@ def parts(repeats: int) -> Table:
     for name, (network, widths, inputs, gradient, per_unit) in networks.items():
         network.load(parameters(widths))
         kernels = (_gather, _forward, _tanh, _backward, _slope, _bias)
-        ways = [gradient, *(partial(kernel, inputs, network.net) for kernel in kernels)]
+        ways: list[Callable[[np.ndarray], None]] = [gradient, *(partial(kernel, inputs, network.net) for kernel in kernels)]
         draws = _minibatches(per_unit)
         shown.add_row(name, *(f"{_per_row(way, draws, repeats):.1f}" for way in ways))
     return shown

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from rich.progress import track
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 CHUNK = 2500
 
 
-def opened(first: int, last: int) -> dict[str, object]:
+def opened(first: int, last: int) -> dict[str, Any]:
     """What came of the mutations from `first` on."""
     script = ROOT / "tests" / "replays" / "open_mutations.py"
     with tempfile.TemporaryDirectory() as empty:
@@ -34,7 +35,8 @@ def opened(first: int, last: int) -> dict[str, object]:
         )
     if done.returncode:
         return {"came": {}, "wrong": [f"the process ended with {done.returncode}: {done.stderr[-500:]}"], "written": []}
-    return json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from marl_ppo.envs.world import Array
 from marl_ppo.play.play import Play
 from marl_ppo.play.seating import Player, by_agent, seat_players
 from marl_ppo.replays.replay import Event
-from marl_ppo.viewer.feed import Moment, Thought
+from marl_ppo.viewer.feed import Moment, Subgoal, Thought
 from marl_ppo.viewer.live import LiveTimeline, Meeting
 from marl_ppo.viewer.screen import Screen
 from marl_ppo.viewer.show import Show
@@ -38,7 +38,8 @@ class Thoughtful:
         self.title, self.teams, self.players, self.rate = match.title, match.teams, match.players, match.rate
         while match.longest is None or match.last < match.longest:
             match.moment(match.last)
-        self.last, self.longest = match.last, match.last
+        self.last = match.last
+        self.longest: int | None = match.last
         self.events: Sequence[Event] = match.events
         self.choices = match.choices
         rng = np.random.default_rng(0)
@@ -51,9 +52,13 @@ class Thoughtful:
     def values(self, agent: str) -> Array:
         return self._values[agent]
 
+    def options(self, agent: str) -> Array:
+        return np.arange(0, self.last + 1, 10)
+
     def _thought(self, moment: Moment, step: int, rng: np.random.Generator) -> Moment:
+        subgoal = Subgoal((0.0, 0.0), "thing", step % 10)
         thoughts: Mapping[str, Thought] = {
-            agent: Thought(probabilities=rng.dirichlet(np.ones(18)), value=float(values[step]), subgoal=(0.0, 0.0))
+            agent: Thought(probabilities=rng.dirichlet(np.ones(18)), value=float(values[step]), subgoal=subgoal)
             for agent, values in self._values.items()
         }
         return moment._replace(thoughts=thoughts)

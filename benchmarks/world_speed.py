@@ -88,7 +88,7 @@ def ours(world: World) -> Stepper:
 
 
 def random_actions(world: World, rng: np.random.Generator) -> list[np.ndarray]:
-    actions = []
+    actions: list[np.ndarray] = []
     for group in world.spec.groups:
         shape = (world.num_envs, len(group.agents), *group.action_shape)
         if isinstance(group.action, spaces.Box):
