@@ -29,8 +29,8 @@ PROGRESS = 0.1
 class SubgoalSpace(Protocol):
     """A kind of subgoals of one group, made by `callable(group)`.
 
-    Rows never influence one another, and obs are left as they are. What `reached` and `reward` tell of rows of which an
-    episode ended between the two obs is not looked at.
+    Rows never influence one another, and obs are left as they are. Rows may be asked about whose obs are of two episodes; what
+    `reached` and `reward` tell of those is not looked at.
 
     Frozen players whose spaces are equal (==) are played together with the space of one of them, so what answers
     differently must not be equal.

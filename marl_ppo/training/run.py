@@ -136,9 +136,10 @@ def resume(
     than `checkpoint` are set aside as checkpoints/abandoned-UPDATE. Raises ConfigError for a league's learner, which would
     leave its league behind.
     """
-    league = folder.resolve().parents[1]
-    if folder.resolve().parent.name == LEARNERS and (league / LEAGUE_FILE).is_file():
-        raise ConfigError(f"{folder} learns in a league; go on with all of it by `marl-ppo league run --resume {league}`")
+    learners = folder.resolve().parent
+    if learners.name == LEARNERS and (learners.parent / LEAGUE_FILE).is_file():
+        whole = f"marl-ppo league run --resume {learners.parent}"
+        raise ConfigError(f"{folder} learns in a league; go on with all of it by `{whole}`")
     config = load_config(folder / CONFIG)
     if minutes is not None:
         config = replace(config, minutes=minutes)
