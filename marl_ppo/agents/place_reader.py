@@ -24,17 +24,18 @@ class PlaceReader:
         """The leaf `vector` begins at `offset`."""
         self.whereabouts = whereabouts
         self.things: Mapping[str, Thing] = whereabouts.things
-        self._own = offset + whereabouts.own
+        self.own_column = offset + whereabouts.own
+        """the first of two, that tell where the agent is"""
         self.cells = torch.tensor(whereabouts.cells, dtype=torch.float32) / 2
         """what makes a cell's width 1"""
-        self._half_cell = 0.5 / self.cells
         places = [offset + thing.place for thing in self.things.values()]
         self._ways = torch.tensor([[place, place + 1] for place in places], dtype=torch.int64).view(-1, 2)
         known = [thing.known for thing in self.things.values()]
         self._known = torch.tensor([0 if index is None else offset + index for index in known], dtype=torch.int64)
-        self._where = torch.cat([self._ways, self._known[:, None]], -1)
-        self._above = torch.tensor([-torch.inf if index is None else 0.5 for index in known])
-        """it is known to be there where its number is greater"""
+        self.columns = torch.cat([self._ways, self._known[:, None]], -1).numpy()
+        """int64 [T, 3]: of every thing, the two that tell the way to it, and the one that tells whether it is there"""
+        self.above = np.array([-np.inf if index is None else 0.5 for index in known], np.float32)
+        """[T]: it is known to be, where that number is greater"""
 
     @classmethod
     def of(cls, group: Group, kind: str, *, of_things: bool = False) -> "PlaceReader":
@@ -55,16 +56,16 @@ class PlaceReader:
 
     def own(self, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
         """Where the agent is."""
-        return obs[:, self._own : self._own + 2].float()
+        return obs[:, self.own_column : self.own_column + 2].float()
 
     def ways(self, obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B T 2"], Bool[Tensor, "B T"]]:
         """From the agent to every thing, and whether it is known to be there."""
-        return obs[:, self._ways].float(), obs[:, self._known] > self._above
+        return obs[:, self._ways].float(), obs[:, self._known] > torch.from_numpy(self.above)
 
     def way(self, thing: Int64[Tensor, " B"], obs: Float[Tensor, "B d"]) -> tuple[Float[Tensor, "B 2"], Bool[Tensor, " B"]]:
         """The same to one thing for each row."""
         way, known = np.empty((len(thing), 2), np.float32), np.empty(len(thing), np.bool_)
-        _read_way(obs.detach().numpy(), self._where.numpy(), self._above.numpy(), thing.numpy(), way, known)
+        _read_way(obs.detach().numpy(), self.columns, self.above, thing.numpy(), way, known)
         return torch.from_numpy(way), torch.from_numpy(known)
 
     def cell(self, obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
@@ -85,35 +86,23 @@ class PlaceReader:
         far = torch.linalg.vector_norm(apart[:, -1], dim=-1).masked_fill(~known & known.any(-1, keepdim=True), torch.inf)
         return torch.where(met, lies_there[torch.arange(len(obs)), first].int().argmax(-1), far.argmin(-1))
 
-    def is_near(self, way: Float[Tensor, "B 2"]) -> Bool[Tensor, " B"]:
-        """Whether ways are shorter than half a cell along both axes."""
-        near = np.empty(len(way), np.bool_)
-        _find_near(way.detach().numpy(), self._half_cell.numpy(), near)
-        return torch.from_numpy(near)
-
-    def length(self, way: Float[Tensor, "B 2"]) -> Float[Tensor, " B"]:
-        """Of ways, in cells' widths."""
-        length = np.empty(len(way), np.float32)
-        _measure(way.detach().numpy(), self.cells.numpy(), length)
-        return torch.from_numpy(length)
-
 
 @njit(cache=True, nogil=True, boundscheck=True, error_model="numpy")
-def _read_way(obs: Array, where: Array, above: Array, thing: Array, way: Array, known: Array) -> None:
+def _read_way(obs: Array, columns: Array, above: Array, thing: Array, way: Array, known: Array) -> None:
     for row in range(len(thing)):
-        columns = where[thing[row]]
-        way[row, 0], way[row, 1] = obs[row, columns[0]], obs[row, columns[1]]
-        known[row] = obs[row, columns[2]] > above[thing[row]]
+        own = columns[thing[row]]
+        way[row, 0], way[row, 1] = obs[row, own[0]], obs[row, own[1]]
+        known[row] = obs[row, own[2]] > above[thing[row]]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _find_near(way: Array, half_cell: Array, near: Array) -> None:
-    for row in range(len(way)):
-        near[row] = abs(way[row, 0]) < half_cell[0] and abs(way[row, 1]) < half_cell[1]
+@njit(cache=True, nogil=True, inline="always")
+def is_near(x: np.float32, y: np.float32, cells: Array) -> bool:
+    """Whether a way is shorter than half a cell along both axes."""
+    return abs(x) * cells[0] < 0.5 and abs(y) * cells[1] < 0.5
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _measure(way: Array, cells: Array, length: Array) -> None:
-    for row in range(len(way)):
-        x, y = cells[0] * way[row, 0], cells[1] * way[row, 1]
-        length[row] = np.sqrt(x * x + y * y)
+@njit(cache=True, nogil=True, inline="always")
+def cells_between(x: np.float32, y: np.float32, cells: Array) -> np.float32:
+    """Length of a way, in cells' widths."""
+    across, along = x * cells[0], y * cells[1]
+    return np.sqrt(across * across + along * along)

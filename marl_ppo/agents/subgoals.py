@@ -7,20 +7,16 @@ reached  the worker is there: its manager decides anew
 Obs are flat rows [B, d], before and after a step. Rows of seats that are no more alive after it are zeros.
 """
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
 from gymnasium import spaces
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from marl_ppo.agents.place_reader import PlaceReader
 from marl_ppo.envs.world import ActionSpace, Group
 from marl_ppo.errors import ConfigError
-from marl_ppo.ppo.intrinsic import progress
 
 PROGRESS = 0.1
 """what a worker is paid for a cell's width nearer to its subgoal; reaching it pays 1"""
@@ -87,101 +83,6 @@ class Learned(Protocol):
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a `state()`."""
-
-
-@dataclass
-class Places:
-    """A cell of the world (absolute subgoals): paid for coming nearer, and for being there."""
-
-    group: Group
-    masked = False
-    size = 4
-
-    def __post_init__(self) -> None:
-        self._read = PlaceReader.of(self.group, "place")
-        columns, lines = self._read.whereabouts.cells
-        self.action: ActionSpace = spaces.Discrete(columns * lines)
-        middles = ((2 * torch.arange(count) + 1) / count - 1 for count in (lines, columns))
-        self._places = torch.stack(torch.meshgrid(*middles, indexing="ij")[::-1], -1).view(-1, 2)
-        """of every cell, line by line from below"""
-
-    def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
-        """All of them."""
-        return torch.ones(len(obs), math.prod(self._read.whereabouts.cells), dtype=torch.bool)
-
-    def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 4"]:
-        """Where it is, and the way there."""
-        place = self.place(chosen, obs)
-        return torch.cat([place, place - self._read.own(obs)], -1)
-
-    def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
-        """In the cell."""
-        return self._read.is_near(self.place(chosen, obs) - self._read.own(obs))
-
-    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
-        """See `SubgoalSpace`."""
-        place, scale = self.place(chosen, before), self._read.cells
-        nearer = progress(scale * self._read.own(before), scale * self._read.own(after), scale * place)
-        return PROGRESS * nearer + self.reached(chosen, after).float()
-
-    def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
-        """The middle of the cell."""
-        return self._places[chosen]
-
-    def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
-        """The last place."""
-        return self._read.cell_of(way[:, -1])
-
-
-@dataclass
-class Things:
-    """A named thing, such as a key (object goals; Kulkarni et al. 2016, arXiv:1604.06057): paid for reaching it.
-
-    A thing that is taken when it is reached is reached where it is gone after the step that led there.
-    """
-
-    group: Group
-    masked = True
-
-    def __post_init__(self) -> None:
-        self._read = PlaceReader.of(self.group, "thing", of_things=True)
-        self.names = tuple(self._read.things)
-        self.action: ActionSpace = spaces.Discrete(len(self.names))
-        self.size = len(self.names) + 2
-        self._tokens = torch.eye(len(self.names))
-
-    def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
-        """Those that are known to be there; all of them where none is."""
-        _, known = self._read.ways(obs)
-        return known | ~known.any(-1, keepdim=True)
-
-    def shown(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B size"]:
-        """Which it is, and the way there."""
-        way, _ = self._read.way(chosen, obs)
-        return torch.cat([self._tokens[chosen], way], -1)
-
-    def reached(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Bool[Tensor, " B"]:
-        """At it, or it is not there any more."""
-        way, known = self._read.way(chosen, obs)
-        return ~known | self._read.is_near(way)
-
-    def reward(self, chosen: Tensor, before: Float[Tensor, "B d"], after: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
-        """See `SubgoalSpace`."""
-        (way, known), (left, still_known) = self._read.way(chosen, before), self._read.way(chosen, after)
-        far = self._read.length(way)
-        nearer = far - self._read.length(left)
-        taken = ~still_known & (far < 1.5)
-        there = (still_known & self._read.is_near(left)) | taken
-        return torch.where(known, PROGRESS * torch.where(still_known, nearer, 0.0) + there.float(), 0.0)
-
-    def place(self, chosen: Tensor, obs: Float[Tensor, "B d"]) -> Float[Tensor, "B 2"]:
-        """Where it is."""
-        way, known = self._read.way(chosen, obs)
-        return torch.where(known.unsqueeze(-1), self._read.own(obs) + way, torch.nan)
-
-    def on_the_way(self, way: Float[Tensor, "B W 2"], obs: Float[Tensor, "B d"]) -> Int64[Tensor, " B"]:
-        """See `PlaceReader.thing_on`."""
-        return self._read.thing_on(way, obs)
 
 
 class Endless:

@@ -15,8 +15,8 @@ BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "lenient": "marl_ppo.ppo.losses:lenient_surrogate",
     },
     plugins.SUBGOALS: {
-        "place": "marl_ppo.agents.subgoals:Places",
-        "thing": "marl_ppo.agents.subgoals:Things",
+        "place": "marl_ppo.agents.places:Places",
+        "thing": "marl_ppo.agents.things:Things",
         "command": "marl_ppo.agents.commands:Commands",
         "skill": "marl_ppo.agents.skills:Skills",
         "action": "marl_ppo.agents.subgoals:Actions",

@@ -10,8 +10,10 @@ from gymnasium import spaces
 from torch import Tensor
 
 from marl_ppo.agents.hierarchy import MATES, SUBGOAL, HierarchicalActor, manager_group, mates_of, worker_group
+from marl_ppo.agents.places import Places
 from marl_ppo.agents.policy import Decision, Team
-from marl_ppo.agents.subgoals import PROGRESS, Places, Things
+from marl_ppo.agents.subgoals import PROGRESS
+from marl_ppo.agents.things import Things
 from marl_ppo.envs.world import Group, Thing, Whereabouts
 from marl_ppo.errors import ConfigError
 

@@ -11,9 +11,11 @@ from torch import Tensor
 from marl_ppo.agents.actor_critic import Actor
 from marl_ppo.agents.hierarchy import HierarchicalActor, manager_group, worker_group
 from marl_ppo.agents.networks import NetworkConfig
+from marl_ppo.agents.places import Places
 from marl_ppo.agents.policy import Policy
 from marl_ppo.agents.stacked import Member, StackedActors, StackedHierarchies, stacked
-from marl_ppo.agents.subgoals import Places, SubgoalSpace, Things
+from marl_ppo.agents.subgoals import SubgoalSpace
+from marl_ppo.agents.things import Things
 from marl_ppo.envs.world import Group, Thing, Whereabouts
 from marl_ppo.training.fused.playing import FusedStack, fastest_stack
 

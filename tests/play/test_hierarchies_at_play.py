@@ -8,7 +8,7 @@ import pytest
 from marl_ppo.agents.held_out import HeldOut
 from marl_ppo.agents.hierarchy import HierarchicalActor
 from marl_ppo.agents.stacked import Member
-from marl_ppo.agents.subgoals import Things
+from marl_ppo.agents.things import Things
 from marl_ppo.envs.registry import make_world
 from marl_ppo.envs.scene import Disc
 from marl_ppo.errors import ConfigError, ExportError
