@@ -6,7 +6,6 @@ worker   decides wherever its seat acts, and is paid for pursuing the subgoal. F
          for good, when the subgoal is reached or its time is up
 """
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,12 +19,13 @@ from marl_ppo.agents.hierarchy import MATES, SUBGOAL, HierarchicalActor
 from marl_ppo.agents.observations import flat_obs
 from marl_ppo.agents.options import Option
 from marl_ppo.agents.subgoals import Learned
-from marl_ppo.envs.world import ActionSpace, Array, WorldSpec
+from marl_ppo.envs.world import ActionSpace, Array
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.ppo.advantages import generalized_advantage
 from marl_ppo.ppo.losses import normalize_advantages
 from marl_ppo.training.batch import Batch
 from marl_ppo.training.config import HierarchyConfig
+from marl_ppo.training.level_store import LevelStore
 from marl_ppo.training.policies import MANAGER, WORKER
 from marl_ppo.training.rollout import StepStore
 from marl_ppo.training.student import Student
@@ -34,44 +34,10 @@ _ASKED = 256
 """of how many seats, at most, it is found out how much a worker listens"""
 
 
-def manager_store(store: StepStore, spec: WorldSpec) -> StepStore:
-    """The same arrays, but for what may be chosen, and what a team's manager sees of mates; `spec` is the world as managers
-    see it."""
-    own = copy.copy(store)
-    own.spec = spec
-    own.obs = _with_new_leaves(store, spec)
-    own.action_mask = tuple(
-        torch.ones(*rewards.shape, group.mask_size, dtype=torch.bool) if group.masked else None
-        for group, rewards in zip(spec.groups, store.rewards, strict=True)
-    )
-    return own
-
-
-def worker_store(store: StepStore, spec: WorldSpec) -> StepStore:
-    """The same arrays, but for subgoals, rewards and ends; `spec` is the world as workers see it."""
-    own = copy.copy(store)
-    own.spec = spec
-    own.obs = own.joint = _with_new_leaves(store, spec)
-    own.rewards = tuple(torch.zeros_like(rewards) for rewards in store.rewards)
-    own.terminations = tuple(torch.zeros_like(ends) for ends in store.terminations)
-    own.truncations = tuple(torch.zeros_like(ends) for ends in store.truncations)
-    return own
-
-
-def _with_new_leaves(store: StepStore, spec: WorldSpec) -> tuple[dict[str, Tensor], ...]:
-    """The obs of a store, and new arrays for leaves that only `spec` has."""
-    return tuple(
-        {
-            leaf: leaves[leaf] if leaf in leaves else torch.zeros(*rewards.shape, *space.shape)
-            for leaf, space in group.obs.items()
-        }
-        for group, leaves, rewards in zip(spec.groups, store.obs, store.rewards, strict=True)
-    )
-
-
 class ManagerStudent(Student):
     """A student that decides on some of the occasions on which its seat acts."""
 
+    store: LevelStore
     is_due: Array
     """bool [N, A]: whether the seat's option is over once the rollout is full"""
 
@@ -83,6 +49,7 @@ class ManagerStudent(Student):
 class WorkerStudent(Student):
     """A student that may mind more than the rewards of its level."""
 
+    store: LevelStore
     others: Callable[[], Tensor] | None = None
     """what gives the world's advantages [T, N, A] of its decisions, where they are mixed"""
     weights: tuple[float, float] = (1.0, 1.0)
@@ -148,6 +115,7 @@ class Levels:
         kept = decided.decision.memory[:, : self.actor.options.size]
         self._kept[step, own] = kept
         managing, working = self.actor.memories(decided.memory_in)
+        self._take(1 + step, copies)
         if self.worker is not None:
             if self.worker.policy.critic.memory_size:
                 option = self.actor.options.read(kept)
@@ -183,11 +151,13 @@ class Levels:
             first = torch.from_numpy(ended + copies.start) * self._agents
             seats = (first[:, None] + torch.arange(self._agents)).flatten()
             self._last_obs.append((step * self._kept.shape[1] + seats, self._obs(step + 2, seats)))
+        truncated = self._store.truncations[self._group][step + 2, copies]
+        if truncated.any():
+            self._take(step + 2, copies)
         if self.manager is not None:
             self.manager.after_step(play, step, copies)
         if self.worker is None or self._config.cut:
             return
-        truncated = self._store.truncations[self._group][step + 2, copies]
         self.worker.store.truncations[self._group][step + 2, copies] = truncated
         if truncated.any():
             own = slice(copies.start * self._agents, copies.stop * self._agents)
@@ -200,6 +170,7 @@ class Levels:
         option is over: what a manager will then choose is not known yet, and where the worker looks beyond its option, it is
         as if it went on."""
         g, space = self._group, self.actor.space
+        self._take(-1, slice(None))
         everything = self._store.seats_obs(g)
         seats = self._kept.shape[1]
         self._options = self.actor.options.read(self._kept.flatten(0, 1))
@@ -238,7 +209,7 @@ class Levels:
             return
         if not self.worker.policy.critic.memory_size:
             shown = self.actor.shown(options.chosen, options.age - 1, before).masked_fill(~decided[:, None], 0.0)
-            self.worker.store.obs[g][SUBGOAL][1:-1].view(len(shown), -1)[:] = shown
+            self.worker.store.obs[g][SUBGOAL][1:-1].flatten(0, 2)[:] = shown
         self._paid = paid = torch.where(decided & alive, self._of_steps(space.reward, before, after), 0.0)
         summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
         self.worker.store.rewards[g][2:].view(-1)[:] = summed
@@ -323,6 +294,12 @@ class Levels:
             for chosen in (option.chosen, others)
         )
         return actor.head.kl(told, otherwise, None if mask is None else mask[1 + step].flatten(0, 1)[rows]).mean()
+
+    def _take(self, row: int, copies: slice) -> None:
+        """Let both levels see what the world shows at a row."""
+        for student in (self.manager, self.worker):
+            if student is not None:
+                student.store.take(row, copies)
 
     def _show(self, row: int, seats: slice | Tensor, told: Tensor) -> None:
         """Let the worker see at a row what it is told."""

@@ -38,8 +38,10 @@ class StepStore:
         self.num_steps = num_steps
         self.spec = spec
         self.obs = tuple({leaf: stored(array) for leaf, array in leaves.items()} for leaves in whole.obs)
-        self.joint = self.obs
-        """what `shared` lays side by side"""
+        self.laid = self.obs
+        """what `seats_obs` lays side by side: the same numbers, maybe in fewer leaves"""
+        self.joint = self.laid
+        """what `shared` does"""
         self.action_mask = tuple(None if mask is None else stored(mask) for mask in whole.action_mask)
         self.rewards = tuple(map(stored, whole.rewards))
         self.alive = tuple(map(stored, whole.alive))
@@ -66,7 +68,7 @@ class StepStore:
 
     def seats_obs(self, group: int, rows: Tensor | slice = slice(None)) -> Tensor:
         """Seats' obs by flat index, all or those of `rows` (int64 [B]): [R * S, d] or [B, d]."""
-        return flat_obs({leaf: array.flatten(0, 2)[rows] for leaf, array in self.obs[group].items()})
+        return flat_obs({leaf: array.flatten(0, 2)[rows] for leaf, array in self.laid[group].items()})
 
     def begin(self) -> None:
         """Let the row after the last step become the first one."""

@@ -30,7 +30,8 @@ from marl_ppo.training.fused.playing import FusedActing, FusedValues
 from marl_ppo.training.fused.source import FusedGradients, why_not_fused, why_not_played
 from marl_ppo.training.gradients import PlainGradients
 from marl_ppo.training.learner import Learner
-from marl_ppo.training.levels import Levels, ManagerStudent, WorkerStudent, manager_store, worker_store
+from marl_ppo.training.level_store import manager_store, worker_store
+from marl_ppo.training.levels import Levels, ManagerStudent, WorkerStudent
 from marl_ppo.training.novelty import CuriousStudent, Novelty
 from marl_ppo.training.parts import find_part
 from marl_ppo.training.policies import (
