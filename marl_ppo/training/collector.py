@@ -23,8 +23,8 @@ class Pupil(Protocol):
     def actor(self) -> Policy:
         """What plays in its name."""
 
-    def begin(self) -> None:
-        """A new rollout."""
+    def begin(self, progress: float) -> None:
+        """A new rollout, after a share of the budget."""
 
     def record(self, decided: Decided, step: int, copies: slice) -> None:
         """Its actor decided at a step, before the world moves on."""
@@ -62,11 +62,11 @@ class Collector:
             play.world.bind(self._store.outputs[shard][-1])
             play.start()
 
-    def collect(self) -> None:
-        """Play T steps in every shard."""
+    def collect(self, progress: float = 0.0) -> None:
+        """Play T steps in every shard, after a share of the budget."""
         self._store.begin()
         for pupil in self._pupils.values():
-            pupil.begin()
+            pupil.begin(progress)
         shards = range(len(self._plays))
         if self._executor is None or len(shards) == 1:
             for shard in shards:

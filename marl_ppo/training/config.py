@@ -144,6 +144,9 @@ class HierarchyConfig:
     """whether the worker is shown its subgoal; if not, it is a flat policy with the rewards of one"""
     intrinsic: float = 1.0
     """weight of what it is paid for its subgoal"""
+    intrinsic_final: float | None = None
+    """that weight at the end of training, to which it goes linearly: a worker that has learned to follow, and whose manager has
+    learned to lead, may mind the world. Null: it stays"""
     extrinsic: float = 1.0
     """weight of the world's reward"""
     manager: PPOConfig = field(default_factory=lambda: PPOConfig(ent_coef=0.02, num_minibatches=1))
@@ -155,9 +158,9 @@ class HierarchyConfig:
         _at_least_one(self, "subgoal_steps", "least_steps")
         if self.least_steps > self.subgoal_steps:
             raise ConfigError(f"least_steps must be at most subgoal_steps={self.subgoal_steps}, got {self.least_steps}")
-        for name in ("intrinsic", "extrinsic"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")
+        for name in ("intrinsic", "intrinsic_final", "extrinsic"):
+            if not 0 <= (weight := getattr(self, name) or 0.0) < math.inf:
+                raise ConfigError(f"{name} must be at least 0, got {weight}")
         if self.managed_by != "learned" and (self.mix == "advantages" or self.subgoals == "action"):
             raise ConfigError(
                 f"managed_by={self.managed_by!r} leaves no manager to learn, which mix='advantages' and subgoals='action' need"

@@ -23,6 +23,7 @@ from marl_ppo.envs.world import ActionSpace, Array
 from marl_ppo.play.play import Decided, Play
 from marl_ppo.ppo.advantages import generalized_advantage
 from marl_ppo.ppo.losses import normalize_advantages
+from marl_ppo.ppo.schedules import Schedule
 from marl_ppo.training.batch import Batch
 from marl_ppo.training.config import HierarchyConfig
 from marl_ppo.training.level_store import LevelStore
@@ -87,8 +88,12 @@ class Levels:
                 student.seated = actor
         self._mixes = config.mix == "advantages"
         if self._mixes and worker is not None:
-            worker.others, worker.weights = self._advantages, (config.intrinsic, config.extrinsic)
+            worker.others = self._advantages
         self._store, self._group, self._config = store, group, config
+        final = config.intrinsic if config.intrinsic_final is None else config.intrinsic_final
+        self._intrinsic = Schedule("linear", config.intrinsic, final)
+        self._weights = config.intrinsic, config.extrinsic
+        """of what the worker is paid for its subgoal, and by the world, in this rollout"""
         copies, self._agents = store.rewards[group].shape[1:]
         self._kept = torch.zeros(store.num_steps, copies * self._agents, actor.options.size)
         """[T, S, ...]: what memory told of the option after every decision of the rollout; zeros where there was none"""
@@ -100,13 +105,16 @@ class Levels:
         self._last_obs: list[tuple[Tensor, Tensor]] = []
         """(flat index, obs) where an episode ended, which the store does not keep"""
 
-    def begin(self) -> None:
+    def begin(self, progress: float) -> None:
         """See `Pupil`."""
+        self._weights = self._intrinsic(progress), self._config.extrinsic
+        if self._mixes and self.worker is not None:
+            self.worker.weights = self._weights
         self._kept.zero_()
         self._last_obs.clear()
         for student in (self.manager, self.worker):
             if student is not None:
-                student.begin()
+                student.begin(progress)
 
     def record(self, decided: Decided, step: int, copies: slice) -> None:
         """See `Pupil`."""
@@ -211,7 +219,8 @@ class Levels:
             shown = self.actor.shown(options.chosen, options.age - 1, before).masked_fill(~decided[:, None], 0.0)
             self.worker.store.obs[g][SUBGOAL][1:-1].flatten(0, 2)[:] = shown
         self._paid = paid = torch.where(decided & alive, self._of_steps(space.reward, before, after), 0.0)
-        summed = paid if self._mixes else config.extrinsic * rewards + config.intrinsic * paid
+        intrinsic, extrinsic = self._weights
+        summed = paid if self._mixes else extrinsic * rewards + intrinsic * paid
         self.worker.store.rewards[g][2:].view(-1)[:] = summed
         self.worker.store.terminations[g][2:].view(-1)[:] = over if config.cut else terminated
 

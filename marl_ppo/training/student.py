@@ -63,8 +63,8 @@ class Student:
         """float32 [S, M]: the critic's, after each seat's last decision"""
         self._columns = torch.arange(self.experience.num_agents).repeat(self.experience.num_envs)
 
-    def begin(self) -> None:
-        """A new rollout."""
+    def begin(self, progress: float) -> None:
+        """See `Pupil`."""
         self.experience.decided.zero_()
 
     def record(self, decided: Decided, step: int, copies: slice) -> None:

@@ -75,11 +75,12 @@ class Trainer:
     def train_once(self) -> Progress:
         """One rollout and one update of every learner."""
         began = time.perf_counter()
-        self.setup.params.update(params_at(self.config, self.update / self.config.num_updates))
+        begun = self.update / self.config.num_updates
+        self.setup.params.update(params_at(self.config, begun))
         if not self._started:
             self.setup.collector.start()
             self._started = True
-        self.setup.collector.collect()
+        self.setup.collector.collect(begun)
         collected = time.perf_counter()
         metrics: dict[str, Tensor | float] = {}
         for name in self.setup.students:

@@ -368,3 +368,20 @@ def test_an_oracle_looks_at_every_step_but_decides_where_an_option_ends(small: A
 def test_who_does_not_learn_has_no_advantages(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="leaves no manager to learn"):
         HierarchyConfig(managed_by="random", **wrong)
+
+
+@pytest.mark.parametrize(("progress", "weight"), [(0.0, 2.0), (0.5, 1.25), (1.0, 0.5)])
+def test_what_a_worker_is_paid_for_its_subgoal_weighs_less_and_less(small: Any, progress: float, weight: float) -> None:
+    """From `intrinsic` at the beginning of training to `intrinsic_final` at its end."""
+    config = hierarchy(small, "spread", subgoals="thing")
+    config = replace(config, hierarchy=replace(config.hierarchy, intrinsic=2.0, intrinsic_final=0.5, extrinsic=0.25))
+    with Trainer(config) as trainer:
+        trainer.setup.collector.start()
+        trainer.setup.collector.collect(progress)
+        (levels,) = trainer.setup.pupils
+        assert isinstance(levels, Levels)
+        worker = trainer.setup.students["agents.worker"].store.rewards[0][2:].flatten()
+        world = trainer.setup.store.rewards[0][2:].flatten()
+
+    assert levels._paid.abs().max() > 0
+    torch.testing.assert_close(worker, 0.25 * world + weight * levels._paid)
