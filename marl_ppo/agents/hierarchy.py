@@ -17,7 +17,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from marl_ppo.agents.observations import flat_obs, obs_size
-from marl_ppo.agents.options import Option, OptionColumns
+from marl_ppo.agents.options import Option, OptionColumns, over
 from marl_ppo.agents.policy import Decision, MindsMates, Obs, Policy, Team
 from marl_ppo.agents.subgoals import SubgoalSpace
 from marl_ppo.envs.world import Group
@@ -144,6 +144,9 @@ class HierarchicalActor(MindsMates):
         whom nothing is to be decided."""
         assert self.mates is not None
         looked_at = self._rows_looked_at(team)
+        leaf = torch.zeros(1, len(self.mates[0]), team.obs.shape[1] + self.space.size + 1)
+        if not len(looked_at):
+            return {MATES: leaf.flatten(1).expand(len(team.rows), -1)}
         rows = team.rows[looked_at]
         places = torch.tensor(self.mates)[rows % len(self.mates)]
         seats = ((rows - rows % len(self.mates))[:, None] + places.clamp(min=0)).flatten()
@@ -151,7 +154,7 @@ class HierarchicalActor(MindsMates):
         option = self.options.read(team.memory[seats], silent)
         told = self._told(option.chosen, option.age, obs).masked_fill(silent[:, None], 0.0)
         seen = torch.cat([obs, told], -1)
-        leaf = torch.zeros(len(team.rows), places.shape[1], seen.shape[1])
+        leaf = leaf.repeat(len(team.rows), 1, 1)
         leaf[looked_at] = seen.view(*places.shape, seen.shape[1]).masked_fill((places < 0).unsqueeze(-1), 0.0)
         return {MATES: leaf.flatten(1)}
 
@@ -186,7 +189,7 @@ class HierarchicalActor(MindsMates):
 
     def is_over(self, age: Tensor, reached: Tensor) -> Tensor:
         """bool [B]: whether options of this age are, whose subgoals are `reached` or not."""
-        return (age >= self.subgoal_steps) | (reached & (age >= self.least_steps))
+        return over(age, reached, self.subgoal_steps, self.least_steps)
 
     def shown(self, chosen: Tensor, age: Tensor, obs: Tensor) -> Tensor:
         """What the worker is shown [B, size + 1], `age` decisions after the choice."""

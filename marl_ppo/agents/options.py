@@ -69,6 +69,19 @@ class OptionColumns:
         return memory[:, self.size - 1] > 0.5
 
 
+def over(age: Tensor, reached: Tensor, most: int, least: int) -> Tensor:
+    """bool [B]: whether options have lasted `most` decisions, or `least` and their subgoals are `reached`."""
+    found = np.empty(len(age), np.bool_)
+    _find_over(age.numpy(), reached.numpy(), most, least, found)
+    return torch.from_numpy(found)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _find_over(age: Array, reached: Array, most: int, least: int, found: Array) -> None:
+    for row in range(len(age)):
+        found[row] = age[row] >= most or (reached[row] and age[row] >= least)
+
+
 @njit(cache=True, nogil=True, boundscheck=True, error_model="numpy")
 def _read(memory: Array, silent: Array, chosen: Array, age: Array, logprob: Array, is_new: Array) -> None:
     choices = chosen.shape[1]

@@ -35,7 +35,7 @@ class Things:
 
     def legal(self, obs: Float[Tensor, "B d"]) -> Bool[Tensor, "B K"]:
         """Those that are known to be there; all of them where none is."""
-        legal = np.empty((len(obs), len(self.names)), np.bool_)
+        legal = np.empty((len(obs), len(self._read.things)), np.bool_)
         _find_legal(obs.detach().numpy(), self._read.columns, self._read.above, legal)
         return torch.from_numpy(legal)
 
