@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from test_rooms_rules import on_map, places, walk
 
+from marl_ppo.envs.rooms.observe import observe
 from marl_ppo.envs.rooms.world import Rooms
 from marl_ppo.envs.world import Whereabouts
 
@@ -113,7 +114,7 @@ def test_obs_are_read_back_as_the_cells_they_tell() -> None:
     for row in range(height):
         for column in range(width):
             world.board.agent[0, 0] = (row + world.task.plan.rim) * world.task.stride + column + world.task.plan.rim
-            world._observe(np.ones(1, bool))
+            observe(np.ones(1, bool), world.board, world.kit, world.rules, np.zeros(1, bool), world.outputs.obs[0]["vector"])
             x, y = seen(world)[:2]
             assert (int((x + 1) / 2 * width), int((1 - y) / 2 * height)) == (column, row)
             assert places(world) == [(row + 1, column + 1)]
