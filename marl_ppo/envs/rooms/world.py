@@ -60,21 +60,8 @@ class Rooms(World):
         return steering(self.task.side[self.spec.agents.index(agent)])
 
     def _reset(self, where: Array) -> None:
-        task = self.task
-        half, style = task.half, task.style
-        _begin(
-            where,
-            self.seeds,
-            style,
-            half,
-            self._template,
-            task.plan,
-            self.board,
-            self.kit,
-            self.rules,
-            self._ended,
-            self._told(),
-        )
+        maps = (self.task.style, self.task.half, self._template, self.task.plan)
+        _begin(where, self.seeds, *maps, self.board, self.kit, self.rules, self._ended, self._told())
 
     def _step(self, actions: Sequence[Array]) -> None:
         wrong = _play(self.board, actions[0], self.kit, self.rules, self._ended, self._everywhere, self._told())
