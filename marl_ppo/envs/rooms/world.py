@@ -74,7 +74,7 @@ class Rooms(World):
             x = -x  # it sees the map mirrored
         return (x + 1) / 2 * self.task.width, (y + 1) / 2 * self.task.height
 
-    def _told(self) -> "_Told":
+    def _told(self) -> _Told:
         out, state = self.outputs, self.outputs.state if self.needs_state else self._no_state
         flags = (out.terminations[0], out.truncations[0], out.alive[0], out.acting[0], out.ended, out.faulted)
         first, second, third, fourth = out.metrics.values()
