@@ -62,7 +62,7 @@ class Collector:
             play.world.bind(self._store.outputs[shard][-1])
             play.start()
 
-    def collect(self, progress: float = 0.0) -> None:
+    def collect(self, progress: float) -> None:
         """Play T steps in every shard, after a share of the budget."""
         self._store.begin()
         for pupil in self._pupils.values():

@@ -159,7 +159,8 @@ class HierarchyConfig:
         if self.least_steps > self.subgoal_steps:
             raise ConfigError(f"least_steps must be at most subgoal_steps={self.subgoal_steps}, got {self.least_steps}")
         for name in ("intrinsic", "intrinsic_final", "extrinsic"):
-            if not 0 <= (weight := getattr(self, name) or 0.0) < math.inf:
+            weight = getattr(self, name)
+            if weight is not None and not 0 <= weight < math.inf:
                 raise ConfigError(f"{name} must be at least 0, got {weight}")
         if self.managed_by != "learned" and (self.mix == "advantages" or self.subgoals == "action"):
             raise ConfigError(

@@ -78,9 +78,11 @@ class Levels:
         worker: WorkerStudent | None,
         store: StepStore,
         group: int,
+        agents: Sequence[int],
         config: HierarchyConfig,
     ) -> None:
-        """`store` is the world's; `actor` plays as both. `name` is that of the whole policy."""
+        """`store` is the world's; `actor` plays as both, and learns to play these `agents` of the group, by their places in it.
+        `name` is that of the whole policy."""
         self.name = name
         self.actor, self.manager, self.worker = actor, manager, worker
         for student in (manager, worker):
@@ -97,6 +99,8 @@ class Levels:
         copies, self._agents = store.rewards[group].shape[1:]
         self._kept = torch.zeros(store.num_steps, copies * self._agents, actor.options.size)
         """[T, S, ...]: what memory told of the option after every decision of the rollout; zeros where there was none"""
+        self._columns = slice(None) if len(agents) == self._agents else torch.tensor(agents)
+        """its agents: levels of several policies share a store, and each writes what its own workers are told and paid"""
         self._options: Option
         """the same once it is full, [T * S, ...]; so are the next ones"""
         self._decided: Tensor
@@ -159,16 +163,15 @@ class Levels:
             first = torch.from_numpy(ended + copies.start) * self._agents
             seats = (first[:, None] + torch.arange(self._agents)).flatten()
             self._last_obs.append((step * self._kept.shape[1] + seats, self._obs(step + 2, seats)))
-        truncated = self._store.truncations[self._group][step + 2, copies]
-        if truncated.any():
-            self._take(step + 2, copies)
         if self.manager is not None:
             self.manager.after_step(play, step, copies)
         if self.worker is None or self._config.cut:
             return
+        truncated = self._store.truncations[self._group][step + 2, copies]
         self.worker.store.truncations[self._group][step + 2, copies] = truncated
         if truncated.any():
-            own = slice(copies.start * self._agents, copies.stop * self._agents)
+            self._take(step + 2, copies)
+            own = self._seats(copies)
             option = self.actor.options.read(self._kept[step, own])
             self._show(step + 2, own, self.actor.shown(option.chosen, option.age, self._obs(step + 2, own)))
             self.worker.after_step(play, step, copies)
@@ -194,7 +197,8 @@ class Levels:
         if self.manager is not None:
             self.manager.is_due = self.actor.is_due(last, now, starting).view(-1, self._agents).numpy()
         if self.worker is not None:
-            self._show(-1, slice(None), self.actor.shown(last.chosen, last.age, now))
+            own = self._seats(slice(0, seats // self._agents))
+            self._show(-1, own, self.actor.shown(last.chosen, last.age, now)[own])
         if isinstance(space, Learned) and self.worker is not None:
             told = self._decided & self._store.alive[g][2:].flatten()
             led_to = self._of_steps(lambda _chosen, _before, after: after, before, after)
@@ -212,17 +216,17 @@ class Levels:
         reached = decided & self._of_steps(lambda chosen, _, after: space.reached(chosen, after), before, after)
         over = decided & self.actor.is_over(options.age, reached) | terminated | truncated
         # What was sought and ended the episode can no more be seen, but it paid.
-        self._reached = torch.where(terminated, rewards > 0, reached & over)
+        self._reached = decided & torch.where(terminated, rewards > 0, reached & over)
         if self.worker is None:
             return
         if not self.worker.policy.critic.memory_size:
             shown = self.actor.shown(options.chosen, options.age - 1, before).masked_fill(~decided[:, None], 0.0)
-            self.worker.store.obs[g][SUBGOAL][1:-1].flatten(0, 2)[:] = shown
+            self._write(self.worker.store.obs[g][SUBGOAL][1:-1], shown)
         self._paid = paid = torch.where(decided & alive, self._of_steps(space.reward, before, after), 0.0)
         intrinsic, extrinsic = self._weights
         summed = paid if self._mixes else extrinsic * rewards + intrinsic * paid
-        self.worker.store.rewards[g][2:].view(-1)[:] = summed
-        self.worker.store.terminations[g][2:].view(-1)[:] = over if config.cut else terminated
+        self._write(self.worker.store.rewards[g][2:], summed)
+        self._write(self.worker.store.terminations[g][2:], over if config.cut else terminated)
 
     def _of_steps(self, judge: Callable[[Tensor, Tensor, Tensor], Tensor], before: Tensor, after: Tensor) -> Tensor:
         """How every step is judged by (chosen, obs before, obs after it), row by row: of another episode are the next obs
@@ -309,6 +313,16 @@ class Levels:
         for student in (self.manager, self.worker):
             if student is not None:
                 student.store.take(row, copies)
+
+    def _seats(self, copies: slice) -> slice | Tensor:
+        """Those of its agents in some copies."""
+        if isinstance(self._columns, slice):
+            return slice(copies.start * self._agents, copies.stop * self._agents)
+        return (torch.arange(copies.start, copies.stop)[:, None] * self._agents + self._columns).flatten()
+
+    def _write(self, array: Tensor, found: Tensor) -> None:
+        """To an array [T, N, A, ...] what was found of every step [T * S, ...], for its agents."""
+        array[:, :, self._columns] = found.view_as(array)[:, :, self._columns]
 
     def _show(self, row: int, seats: slice | Tensor, told: Tensor) -> None:
         """Let the worker see at a row what it is told."""

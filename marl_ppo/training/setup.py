@@ -191,12 +191,15 @@ def _pupils(
     if config.policy == "flat":
         return list(students.values())
     found: list[Pupil] = []
-    for name, agent in {name: agent for agent, name in learning_agents(spec, config).items()}.items():
+    learning = learning_agents(spec, config)
+    for name, agent in {name: agent for agent, name in learning.items()}.items():
+        g = spec.groups.index(group_of(spec, name))
+        agents = [a for a, other in enumerate(spec.groups[g].agents) if learning.get(other) == name]
         actor, manager, worker = own.policies[agent], students.get(f"{name}.{MANAGER}"), students.get(f"{name}.{WORKER}")
         assert isinstance(actor, HierarchicalActor)
         assert isinstance(manager, ManagerStudent | None)
         assert isinstance(worker, WorkerStudent | None)
-        found.append(Levels(name, actor, manager, worker, store, spec.groups.index(group_of(spec, name)), config.hierarchy))
+        found.append(Levels(name, actor, manager, worker, store, g, agents, config.hierarchy))
     return found
 
 

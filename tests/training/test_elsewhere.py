@@ -43,7 +43,7 @@ def trainer(request: pytest.FixtureRequest, small: Any) -> Iterator[Trainer]:
     """After one update: networks that are not new, and a rollout to learn from."""
     with Trainer(small(**request.param, fused=False)) as trainer:
         trainer.train_once()
-        trainer.setup.collector.collect()
+        trainer.setup.collector.collect(0.0)
         yield trainer
 
 

@@ -48,7 +48,7 @@ def trained(config: TrainConfig, updates: int = UPDATES) -> Iterator[tuple[Train
 
 def next_batch(trainer: Trainer, student: Student) -> Batch:
     """Of another rollout."""
-    trainer.setup.collector.collect()
+    trainer.setup.collector.collect(0.0)
     closed, _ = student.close(trainer.setup.plays, 0.9)
     shared = student.policy.critic.shared
     return make_batch(trainer.setup.store, student.experience, closed, shared, gamma=0.9, gae_lambda=0.95)
@@ -147,7 +147,7 @@ def test_statistics_are_of_the_decisions_learned_from_and_change_only_between_ro
         for _ in range(2):
             trainer.train_once()
         after = statistics(student)
-        trainer.setup.collector.collect()
+        trainer.setup.collector.collect(0.0)
         seen = torch.cat(decisions).double()
 
         assert after["actor.encoder.leaves.0.statistics.count"] == len(seen)

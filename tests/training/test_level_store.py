@@ -27,7 +27,7 @@ def collected(small: Any, request: pytest.FixtureRequest) -> Any:
     config = small("spread", policy="hierarchical", hierarchy=levels, num_steps=STEPS, num_envs=COPIES, threads=request.param)
     with Trainer(config) as trainer:
         trainer.setup.collector.start()
-        trainer.setup.collector.collect()
+        trainer.setup.collector.collect(0.0)
         yield trainer
 
 

@@ -84,7 +84,7 @@ def test_a_critic_sees_what_its_input_says_and_nothing_else(
         (student,) = trainer.setup.students.values()
         store, (num_envs, num_agents) = trainer.setup.store, student.experience.decided.shape[1:]
         trainer.setup.collector.start()
-        trainer.setup.collector.collect()
+        trainer.setup.collector.collect(0.0)
 
     def values() -> Tensor:
         nothing_starts = torch.zeros(num_envs * num_agents, dtype=torch.bool)
@@ -154,8 +154,8 @@ def first_ratio_errors(config: TrainConfig, updates: int, spoil: Callable[[Train
     with Trainer(config) as trainer:
         collect = trainer.setup.collector.collect
 
-        def collect_and_spoil() -> None:
-            collect()
+        def collect_and_spoil(progress: float) -> None:
+            collect(progress)
             if spoil is not None:
                 spoil(trainer)
 
