@@ -54,7 +54,7 @@ class WorkerStudent(Student):
     others: Callable[[], Tensor] | None = None
     """what gives the world's advantages [T, N, A] of its decisions, where they are mixed"""
     weights: tuple[float, float] = (1.0, 1.0)
-    """of its own and of the world's advantages"""
+    """of its own and of the world's advantages, or of such rewards, in this rollout"""
 
     def weighed(self, batch: Batch) -> Batch:
         """See `Student.weighed`: the sum of both, each in units of its deviation."""
@@ -94,8 +94,6 @@ class Levels:
         self._store, self._group, self._config = store, group, config
         final = config.intrinsic if config.intrinsic_final is None else config.intrinsic_final
         self._intrinsic = Schedule("linear", config.intrinsic, final)
-        self._weights = config.intrinsic, config.extrinsic
-        """of what the worker is paid for its subgoal, and by the world, in this rollout"""
         copies, self._agents = store.rewards[group].shape[1:]
         self._kept = torch.zeros(store.num_steps, copies * self._agents, actor.options.size)
         """[T, S, ...]: what memory told of the option after every decision of the rollout; zeros where there was none"""
@@ -111,9 +109,8 @@ class Levels:
 
     def begin(self, progress: float) -> None:
         """See `Pupil`."""
-        self._weights = self._intrinsic(progress), self._config.extrinsic
-        if self._mixes and self.worker is not None:
-            self.worker.weights = self._weights
+        if self.worker is not None:
+            self.worker.weights = self._intrinsic(progress), self._config.extrinsic
         self._kept.zero_()
         self._last_obs.clear()
         for student in (self.manager, self.worker):
@@ -223,7 +220,7 @@ class Levels:
             shown = self.actor.shown(options.chosen, options.age - 1, before).masked_fill(~decided[:, None], 0.0)
             self._write(self.worker.store.obs[g][SUBGOAL][1:-1], shown)
         self._paid = paid = torch.where(decided & alive, self._of_steps(space.reward, before, after), 0.0)
-        intrinsic, extrinsic = self._weights
+        intrinsic, extrinsic = self.worker.weights
         summed = paid if self._mixes else extrinsic * rewards + intrinsic * paid
         self._write(self.worker.store.rewards[g][2:], summed)
         self._write(self.worker.store.terminations[g][2:], over if config.cut else terminated)
