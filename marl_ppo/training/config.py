@@ -157,7 +157,10 @@ class HierarchyConfig:
     def __post_init__(self) -> None:
         _at_least_one(self, "subgoal_steps", "least_steps")
         if self.least_steps > self.subgoal_steps:
-            raise ConfigError(f"least_steps must be at most subgoal_steps={self.subgoal_steps}, got {self.least_steps}")
+            raise ConfigError(
+                f"least_steps must be at most subgoal_steps={self.subgoal_steps}, got {self.least_steps}; set both where the "
+                "world's preset has one"
+            )
         for name in ("intrinsic", "intrinsic_final", "extrinsic"):
             weight = getattr(self, name)
             if weight is not None and not 0 <= weight < math.inf:
