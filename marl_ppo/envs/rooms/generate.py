@@ -35,6 +35,16 @@ class Template(NamedTuple):
     """int64 [K]"""
     agent: Array
     """int64 [A]"""
+    by_room: Array
+    """int64 [C], the cells in the order of their rooms' numbers"""
+    first: Array
+    """int64 [R + 2], where in that order each room begins, and where the last one ends"""
+
+
+def fixed(cells: Array, room: Array, thing: Array, agent: Array) -> Template:
+    """The template of a map: uint8 [C], uint8 [C], int64 [K] and int64 [A], see above."""
+    first = np.searchsorted(np.sort(room), np.arange(int(room.max(initial=0)) + 2))
+    return Template(cells, room, thing, agent, np.argsort(room, kind="stable"), first)
 
 
 @njit(cache=True, nogil=True)
@@ -98,19 +108,13 @@ def _scatter(board: Board, template: Template, n: int, key: np.uint64, used: np.
     used += np.uint64(1)
     for a in range(-1, board.agent.shape[1]):
         wanted = 5 - room if a < 0 else room
-        free = 0
-        for c in range(template.room.shape[0]):
-            free += template.room[c] == wanted
-        left = below(key, used, free)
+        first, end = template.first[wanted], template.first[wanted + 1]
+        cell = template.by_room[first + below(key, used, end - first)]
         used += np.uint64(1)
-        for c in range(template.room.shape[0]):
-            if template.room[c] == wanted:
-                if left == 0:
-                    if a < 0:
-                        board.thing[n, 0] = c
-                    else:
-                        board.agent[n, a] = c
-                left -= 1
+        if a < 0:
+            board.thing[n, 0] = cell
+        else:
+            board.agent[n, a] = cell
     return used
 
 

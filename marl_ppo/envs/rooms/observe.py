@@ -7,7 +7,8 @@ two teams sees the map mirrored, left for right, so that one policy plays both.
 import numpy as np
 from numba import njit
 
-from marl_ppo.envs.rooms.board import CAPTURE, GONE, HOME_0, ON, OWN, WALL, Board, Kit, Rules
+from marl_ppo.envs.rooms.board import CAPTURE, GONE, HOME_0, ON, OWN, Board, Kit, Rules
+from marl_ppo.envs.rooms.window import look_along
 from marl_ppo.envs.world import Array
 
 PLACE, TIME, SCORE = 0, 2, 3
@@ -54,12 +55,12 @@ def tell(where: Array, board: Board, kit: Kit, rules: Rules, ended: Array, obs: 
 def observe(where: Array, board: Board, kit: Kit, rules: Rules, ended: Array, obs: Array) -> None:
     """Write obs [N, A, O] of the copies `where`; zeros where they have ended."""
     num_agents, num_things, pockets = board.agent.shape[1], board.thing.shape[1], kit.pocket.shape[0]
-    cells_seen = kit.window.shape[1]
+    cells_seen, width = kit.window.shape[1], 2 * rules.radius + 1
     for n in range(board.agent.shape[0]):
         if not where[n]:
             continue
-        obs[n] = 0.0
         if ended[n]:
+            obs[n] = 0.0
             continue
         time_left = np.float32((rules.max_steps - board.tick[n]) / rules.max_steps)
         for a in range(num_agents):
@@ -72,8 +73,7 @@ def observe(where: Array, board: Board, kit: Kit, rules: Rules, ended: Array, ob
                 obs[n, a, i + 1] = board.tally[n, HOME_0 + 1 - side] / rules.flags_to_win
                 i += 2
             for p in range(pockets):
-                if board.bag[n, a] & kit.pocket[p]:
-                    obs[n, a, i + p] = 1.0
+                obs[n, a, i + p] = (board.bag[n, a] & kit.pocket[p]) != 0
             i += pockets
             seen = board.seen[n, side] if rules.hidden else ~(_ONE * 0)
             for j in range(num_things):
@@ -82,24 +82,19 @@ def observe(where: Array, board: Board, kit: Kit, rules: Rules, ended: Array, ob
                     there = board.thing[n, k]
                     obs[n, a, i], obs[n, a, i + 1] = kit.place[side, there, 0] - x, kit.place[side, there, 1] - y
                     obs[n, a, i + 2] = 1.0
+                else:
+                    obs[n, a, i] = obs[n, a, i + 1] = obs[n, a, i + 2] = 0.0
                 i += PER_THING
             for j in range(num_agents - 1):
                 b = kit.others[a, j]
                 there = board.agent[n, b]
                 obs[n, a, i], obs[n, a, i + 1] = kit.place[side, there, 0] - x, kit.place[side, there, 1] - y
                 for p in range(pockets):
-                    if board.bag[n, b] & kit.pocket[p]:
-                        obs[n, a, i + 2 + p] = 1.0
+                    obs[n, a, i + 2 + p] = (board.bag[n, b] & kit.pocket[p]) != 0
                 i += 2 + pockets
-            if rules.channels == 1:
-                for v in range(cells_seen):
-                    code = board.cells[n, np.uint64(cell + kit.window[side, v])]
-                    obs[n, a, np.uint64(i + v)] = np.float32(code == WALL)
-            else:
-                for v in range(cells_seen):
-                    code = board.cells[n, np.uint64(cell + kit.window[side, v])]
-                    obs[n, a, np.uint64(i + v)] = np.float32(code == WALL)
-                    obs[n, a, np.uint64(i + cells_seen + v)] = np.float32((code > WALL) & (code != OWN + a))
+            for row in range(0, cells_seen, width):
+                first, shut = cell + kit.window[side, row], i + row + cells_seen if rules.channels == 2 else -1
+                look_along(board.cells, n, first, 1 - 2 * side, width, OWN + a, obs, a, i + row, shut)
 
 
 @njit(cache=True, nogil=True)

@@ -46,6 +46,7 @@ FOUR_ROOMS = """
 """
 """of Sutton, Precup and Singh 1999, "Between MDPs and semi-MDPs", with the way from corner to corner that is 20 steps long"""
 LARGEST_VIEW = 9
+"""cells in a row of a window, which are no more than `window.LANES`"""
 
 
 def four_rooms(
