@@ -1,6 +1,7 @@
 """What is laid over a scene on demand: who is followed, subgoals, what an agent sees, and how probable its actions are."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 import pygame
@@ -17,6 +18,8 @@ _SLACK_PX = 8
 _CARD_ALPHA = 242
 _NEW_FOR = 3
 """decisions for which a ring shows that a subgoal was just set"""
+_WIDTH_OF_LETTER = 0.6
+"""beside its height, about"""
 
 
 def bodies(scene: Scene, agents: Iterable[str]) -> dict[str, Disc | Box | Sprite]:
@@ -45,9 +48,10 @@ def marks(
     if "sight" in overlays and followed is not None:
         found += scene.sight.get(followed, ())
     if "subgoals" in overlays:
-        for agent, thought in thoughts.items():
-            if thought.subgoal is not None and agent in seen:
-                found += _subgoal(seen[agent], thought.subgoal, is_followed=agent == followed)
+        subgoals = {agent: thought.subgoal for agent, thought in thoughts.items() if thought.subgoal and agent in seen}
+        for agent, subgoal in subgoals.items():
+            found += _subgoal(seen[agent], subgoal, is_followed=agent == followed)
+        found += _stacked([_words(seen[agent], subgoal) for agent, subgoal in subgoals.items() if subgoal.words])
     if followed in seen:
         body = seen[followed]
         found.append(Disc(key="followed", x=body.x, y=body.y, radius=1.35 * _reach(body), team=palette.BRIGHT, filled=False))
@@ -55,23 +59,50 @@ def marks(
 
 
 def _subgoal(body: Disc | Box | Sprite, subgoal: Subgoal, *, is_followed: bool) -> list[Primitive]:
-    """A line from a body to a target in a ring, which is wide at first, and what it is called; just that of one that is
-    nowhere, over the body."""
-    key, team, size = f"subgoal_{body.key}", body.team, 0.5 * _reach(body)
-    newness = max(0.0, 1 - subgoal.age / _NEW_FOR)
-    alpha = 1.0 if is_followed else 0.6 + 0.4 * newness
+    """A line from a body to a target in a ring, which is wide at first; nothing for one that is nowhere."""
+    if not subgoal.place:
+        return []
+    (x, y), key, team, size = subgoal.place, f"subgoal_{body.key}", body.team, 0.5 * _reach(body)
+    alpha = 1.0 if is_followed else 0.6 + 0.4 * _newness(subgoal)
+    return [
+        Line(key=key, x=body.x, y=body.y, x2=x, y2=y, team=team, width=0.25 * size, alpha=0.5 * alpha),
+        Disc(key=f"{key}_ring", x=x, y=y, radius=_ring(subgoal) * size, team=team, filled=False, alpha=alpha),
+        Disc(key=f"{key}_dot", x=x, y=y, radius=0.6 * size, team=team, alpha=alpha),
+    ]
+
+
+def _words(body: Disc | Box | Sprite, subgoal: Subgoal) -> Text:
+    """What a subgoal is called, over its place, or over the body if it is nowhere."""
     x, y = subgoal.place or (body.x, body.y)
-    radius = (1.6 + 1.2 * newness) * size if subgoal.place else 2 * size
-    found: list[Primitive] = []
-    if subgoal.words:
-        found.append(Text(key=f"{key}_words", x=x, y=y + radius + 1.2 * size, text=subgoal.words, height=1.6 * size, team=team))
-    if subgoal.place:
-        found += [
-            Line(key=key, x=body.x, y=body.y, x2=x, y2=y, team=team, width=0.25 * size, alpha=0.5 * alpha),
-            Disc(key=f"{key}_ring", x=x, y=y, radius=radius, team=team, filled=False, alpha=alpha),
-            Disc(key=f"{key}_dot", x=x, y=y, radius=0.6 * size, team=team, alpha=alpha),
-        ]
-    return found
+    size = 0.5 * _reach(body)
+    above = _ring(subgoal) + 1.2 if subgoal.place else 3.2
+    return Text(key=f"subgoal_{body.key}_words", x=x, y=y + above * size, text=subgoal.words, height=1.6 * size, team=body.team)
+
+
+def _newness(subgoal: Subgoal) -> float:
+    return max(0.0, 1 - subgoal.age / _NEW_FOR)
+
+
+def _ring(subgoal: Subgoal) -> float:
+    return 1.6 + 1.2 * _newness(subgoal)
+
+
+def _stacked(words: Sequence[Text]) -> list[Text]:
+    """Each as far up as it has to be to lie on none before it; the same words of one team are said once."""
+    placed: list[Text] = []
+    for text in words:
+        while under := next((other for other in placed if _overlap(text, other)), None):
+            if (text.text, text.team) == (under.text, under.team):
+                break
+            text = replace(text, y=under.y + max(text.height, under.height))
+        else:
+            placed.append(text)
+    return placed
+
+
+def _overlap(text: Text, other: Text) -> bool:
+    half = (len(text.text) * text.height + len(other.text) * other.height) * _WIDTH_OF_LETTER / 2
+    return abs(text.x - other.x) < half and abs(text.y - other.y) < 0.99 * max(text.height, other.height)
 
 
 def _reach(body: Disc | Box | Sprite) -> float:

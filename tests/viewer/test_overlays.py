@@ -1,5 +1,7 @@
 """What is laid over a scene of subgoals: where a worker is sent, what that is called, and that it is new."""
 
+from dataclasses import replace
+
 import numpy as np
 from viewer.scenes import disc_at, scene
 
@@ -14,16 +16,43 @@ def laid_over(subgoal: Subgoal | None, followed: str | None = None) -> list[Prim
 
 
 def test_a_line_leads_from_a_body_to_its_subgoal_whose_name_stands_above() -> None:
-    words, line, ring, dot = laid_over(Subgoal((0.5, -0.5), "reach key", 7))
+    line, ring, dot, words = laid_over(Subgoal((0.5, -0.5), "reach key", 7))
 
-    assert isinstance(words, Text)
     assert isinstance(line, Line)
     assert isinstance(ring, Disc)
     assert isinstance(dot, Disc)
+    assert isinstance(words, Text)
     assert (line.x, line.y, line.x2, line.y2) == (0.2, 0.1, 0.5, -0.5)
     assert (ring.x, ring.y) == (dot.x, dot.y) == (0.5, -0.5)
     assert (words.text, words.x) == ("reach key", 0.5)
     assert words.y - words.height / 2 > ring.y + ring.radius
+
+
+def words_over(*subgoals: tuple[int, str, float]) -> list[Text]:
+    """What is written where agents of these teams have subgoals of these names, at (x, 0)."""
+    agents = [f"agent_{a}" for a in range(len(subgoals))]
+    bodies = [replace(disc_at(0.2, 0.1), key=agent, team=team) for agent, (team, _, _) in zip(agents, subgoals, strict=True)]
+    thoughts = {a: Thought(subgoal=Subgoal((x, 0.0), name, 7)) for a, (_, name, x) in zip(agents, subgoals, strict=True)}
+    return [mark for mark in marks(scene(*bodies), agents, None, {"subgoals"}, thoughts) if isinstance(mark, Text)]
+
+
+def test_names_at_one_place_stand_above_each_other() -> None:
+    first, second, third = words_over((0, "own base", 0.5), (1, "other base", 0.5), (1, "other flag", 0.5))
+
+    assert second.y >= first.y + first.height
+    assert third.y >= second.y + second.height
+
+
+def test_names_apart_stand_where_they_belong() -> None:
+    first, second = words_over((0, "own base", -0.5), (1, "other base", 0.5))
+
+    assert first.y == second.y
+
+
+def test_what_two_of_a_team_are_told_is_said_once_at_one_place() -> None:
+    assert [text.text for text in words_over((0, "flag", 0.5), (0, "flag", 0.5))] == ["flag"]
+    assert len(words_over((0, "flag", 0.5), (1, "flag", 0.5))) == 2
+    assert len(words_over((0, "flag", 0.5), (0, "flag", -0.5))) == 2
 
 
 def test_the_ring_of_a_new_subgoal_is_wide_and_narrows() -> None:

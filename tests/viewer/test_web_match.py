@@ -16,8 +16,9 @@ from marl_ppo.envs.scene import Box, Disc, Line, Scene, Sprite, Text, picture_sc
 from marl_ppo.errors import ConfigError
 from marl_ppo.replays.files import read_replay
 from marl_ppo.replays.replay import Event
-from marl_ppo.viewer.feed import Moment, Timeline
+from marl_ppo.viewer.feed import Moment, Subgoal, Thought, Timeline
 from marl_ppo.viewer.interpolate import between
+from marl_ppo.viewer.overlays import marks
 from marl_ppo.viewer.renderer import Renderer
 from marl_ppo.viewer.replayed import ReplayTimeline
 from marl_ppo.viewer.web.page import write_html
@@ -311,6 +312,22 @@ def test_thoughts_are_shown_where_they_are_known(browser: Browser, soccer: Filme
 
     shown(browser, film("connect_four"), tmp_path)
     assert browser.run("[...document.querySelectorAll('#shown button')].every((button) => button.offsetParent === null)")
+
+
+def test_names_of_subgoals_stand_where_the_window_has_them(browser: Browser, tmp_path: Path) -> None:
+    told = {"a": "own base", "b": "other base", "c": "other base", "d": "nowhere"}
+    bodies = [replace(disc_at(0.1 * i, 0.1), key=agent, team=i // 2) for i, agent in enumerate(told)]
+    thoughts = {a: Thought(subgoal=Subgoal(None if words == "nowhere" else (0.5, 0.0), words, 1)) for a, words in told.items()}
+    pictured = scene(*bodies)
+    match = Filmed(moments=[Moment(pictured, thoughts=thoughts, is_first=True)] * 2, players=dict.fromkeys(told, "a bot"))
+    shown(browser, match, tmp_path)
+    browser.press("g")
+
+    found = browser.run("viewer.marks(viewer.drawn).filter((mark) => mark.kind === 'text').map((mark) => [mark.text, mark.x, mark.y])")
+
+    texts = [mark for mark in marks(pictured, told, None, {"subgoals"}, thoughts) if isinstance(mark, Text)]
+    assert [text for text, _, _ in found] == [text.text for text in texts]
+    assert np.array([place for _, *place in found]) == pytest.approx(np.array([(text.x, text.y) for text in texts]), abs=1e-3)
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (800, 600), (390, 844), (320, 568)])

@@ -4,6 +4,7 @@ const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16];
 const ZOOM = 2.2; // how much nearer a followed agent is seen
 const FOLLOWED_MARGIN_PX = 24; // a tap so near an agent means it
 const NEW_FOR = 3; // decisions for which a ring shows that a subgoal was just set
+const WIDTH_OF_LETTER = 0.6; // beside its height, about
 const OVERLAYS = { values: "value", probabilities: "probabilities", subgoals: "option", sight: "sight" };
 
 class Player {
@@ -175,10 +176,14 @@ class Player {
       const fraction = this.scenes.after ? this.position - step : 0;
       found.push(...(fraction ? blended(match.sight(followed, step), next, fraction) : match.sight(followed, step)));
     }
+    const words = [];
     for (const [agent, id] of match.agents) {
       const option = this.shows.subgoals && seen.has(id) ? match.option(agent, step) : null;
-      if (option) found.push(...subgoalMarks(seen.get(id), option, agent === followed));
+      if (!option) continue;
+      if (option.place) found.push(...subgoalMarks(seen.get(id), option, agent === followed));
+      if (option.words) words.push(subgoalWords(seen.get(id), option));
     }
+    found.push(...stacked(words));
     const body = seen.get(match.agents.get(followed));
     if (body) found.push({ kind: "disc", x: body.x, y: body.y, radius: 1.45 * reachOf(body), team: BRIGHT, filled: 0, label: "" });
     return found;
@@ -331,21 +336,51 @@ function reachOf(body) {
   return body.radius ?? Math.max(body.width, body.height) / 2;
 }
 
-/** A line from a body to the place where its manager sends it, in a ring that is wide at first, and what that is called. */
-function subgoalMarks({ x, y, team, ...body }, { place, age, words }, followed) {
+/** A line from a body to the place where its manager sends it, in a ring that is wide at first. */
+function subgoalMarks({ x, y, team, ...body }, { place, age }, followed) {
   const size = 0.5 * reachOf(body);
-  const newness = Math.max(0, 1 - age / NEW_FOR);
-  const alpha = followed ? 1 : 0.6 + 0.4 * newness;
-  const [x2, y2] = place ?? [x, y];
-  const radius = (place ? 1.6 + 1.2 * newness : 2) * size;
-  const found = words ? [{ kind: "text", x: x2, y: y2 + radius + 1.2 * size, text: words, height: 1.6 * size, team }] : [];
-  if (!place) return found;
+  const alpha = followed ? 1 : 0.6 + 0.4 * newness(age);
+  const [x2, y2] = place;
   return [
-    ...found,
     { kind: "line", x, y, x2, y2, team, width: 0.25 * size, alpha: 0.5 * alpha },
-    { kind: "disc", x: x2, y: y2, radius, team, filled: 0, label: "", alpha },
+    { kind: "disc", x: x2, y: y2, radius: ringOf(age) * size, team, filled: 0, label: "", alpha },
     { kind: "disc", x: x2, y: y2, radius: 0.6 * size, team, filled: 1, label: "", alpha },
   ];
+}
+
+/** What a subgoal is called, over its place, or over the body if it is nowhere. */
+function subgoalWords({ x, y, team, ...body }, { place, age, words }) {
+  const size = 0.5 * reachOf(body);
+  const above = place ? ringOf(age) + 1.2 : 3.2;
+  const [x2, y2] = place ?? [x, y];
+  return { kind: "text", x: x2, y: y2 + above * size, text: words, height: 1.6 * size, team };
+}
+
+function newness(age) {
+  return Math.max(0, 1 - age / NEW_FOR);
+}
+
+function ringOf(age) {
+  return 1.6 + 1.2 * newness(age);
+}
+
+/** Each as far up as it has to be to lie on none before it; the same words of one team are said once. */
+function stacked(words) {
+  const placed = [];
+  for (const text of words) {
+    let under = placed.find((other) => overlap(text, other));
+    while (under && (text.text !== under.text || text.team !== under.team)) {
+      text.y = under.y + Math.max(text.height, under.height);
+      under = placed.find((other) => overlap(text, other));
+    }
+    if (!under) placed.push(text);
+  }
+  return placed;
+}
+
+function overlap(text, other) {
+  const half = ((text.text.length * text.height + other.text.length * other.height) * WIDTH_OF_LETTER) / 2;
+  return Math.abs(text.x - other.x) < half && Math.abs(text.y - other.y) < 0.99 * Math.max(text.height, other.height);
 }
 
 /** Opens the match of this page; `window.viewer` is its Player, for scripts. */
