@@ -323,7 +323,9 @@ def test_names_of_subgoals_stand_where_the_window_has_them(browser: Browser, tmp
     shown(browser, match, tmp_path)
     browser.press("g")
 
-    found = browser.run("viewer.marks(viewer.drawn).filter((mark) => mark.kind === 'text').map((mark) => [mark.text, mark.x, mark.y])")
+    found = browser.run(
+        "viewer.marks(viewer.drawn).filter((mark) => mark.kind === 'text').map((mark) => [mark.text, mark.x, mark.y])"
+    )
 
     texts = [mark for mark in marks(pictured, told, None, {"subgoals"}, thoughts) if isinstance(mark, Text)]
     assert [text for text, _, _ in found] == [text.text for text in texts]
