@@ -23,7 +23,7 @@ from marl_ppo.training.config_file import save_config
 from marl_ppo.training.fused.playing import fastest_stack
 from marl_ppo.training.policies import acting
 from marl_ppo.training.record import RECORD, cut_metrics, to_json
-from marl_ppo.training.start import START, load_start
+from marl_ppo.training.start import START, begun_anew, load_start
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
@@ -53,7 +53,10 @@ class Learner:
         )
         self.parts = [part for part in parts_of(spec) if part <= self.agents]
         self.bank = Bank(spec, self.parts, seed=self.train_config.seed, make_stack=fastest_stack)
-        self.trainer = Trainer(self.train_config, bank=self.bank, start=self._start())
+        start = self._start()
+        self.trainer = Trainer(self.train_config, bank=self.bank, start=start)
+        self.untaught = [] if start is None else begun_anew(start, self.trainer.setup.learners)
+        """policies that the player it starts from lacks"""
         self._open = ExitStack()
         self._saved, self._saved_at = "", 0
 

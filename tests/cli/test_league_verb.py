@@ -133,6 +133,21 @@ def test_settings_behind_a_recipe_go_over_it(marl_ppo: Any, recipes: Any) -> Non
     assert [learner["matchmaker"] for learner in told["learners"]] == ["self_play", "self_play"]
 
 
+def test_a_learner_whose_start_lacks_a_policy_is_told_of_once(marl_ppo: Any, recipes: Any, small: tuple[str, ...]) -> None:
+    levels = ("--policy", "hierarchical", "--hierarchy.managed-by", "random")
+    marl_ppo("train", "plates", "--name", "worker", *levels, *small)
+    started = '[train]\npolicy = "hierarchical"\nstart_from = "worker"\n'
+    recipes("levels", TOGETHER.replace("levers", "plates").replace("[train]\n", started))
+
+    first = " ".join(marl_ppo("league", "run", "leagues/levels.toml", "--minutes", "0.001").out.split())
+    second = " ".join(marl_ppo("league", "run", "--resume", "--minutes", "0.001").out.split())
+
+    warning = "warning, start (ada, agents.manager): worker has no weights of it: it begins with initial ones"
+    assert warning in first
+    assert "(ada, agents.worker)" not in first
+    assert "warning" not in second
+
+
 def test_a_league_stops_when_its_minutes_are_over_and_goes_on_where_it_was(marl_ppo: Any, recipes: Any, folder: Path) -> None:
     recipes("tiny", TINY)
     said = marl_ppo("league", "run", "tiny", "--name", "a", "--minutes", "0.00001")
