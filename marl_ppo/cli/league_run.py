@@ -68,9 +68,10 @@ class LeagueProgress(LeagueListener):
         self._console.print(
             f"{verb}: {learners}; {self._total:,} steps in all{limit}. Ctrl-C ends it after the turn, saved.", highlight=False
         )
-        for name, policy in [] if league.turn else [(n, policy) for n, one in league.learners.items() for policy in one.untaught]:
-            lacking = f"{league.learners[name].train_config.start_from} has no weights of it: it begins with initial ones"
-            self._console.print(f"[yellow]warning, start[/yellow] ({name}, {policy}): {lacking}", highlight=False)
+        for name, learner in [] if league.turn else league.learners.items():
+            for policy in learner.untaught:
+                lacking = f"{learner.train_config.start_from} has no weights of it: it begins with initial ones"
+                self._console.print(f"[yellow]warning, start[/yellow] ({name}, {policy}): {lacking}", highlight=False)
         about = "first turn" if is_warm() else "compiling kernels, once for this version: half a minute"
         self._task = self._bar.add_task("league", total=1.0, about=about)
         self._bar.start()
