@@ -15,6 +15,7 @@ from marl_ppo.leagues.standings import read_standings, told
 from marl_ppo.leagues.store import Store
 from marl_ppo.training import trainer
 from marl_ppo.training.run import alone, interruptible
+from marl_ppo.training.start import BEGUN_ANEW
 
 STANDINGS_EVERY = 60.0
 """seconds between two short standings"""
@@ -70,7 +71,7 @@ class LeagueProgress(LeagueListener):
         )
         for name, learner in [] if league.turn else league.learners.items():
             for policy in learner.untaught:
-                lacking = f"{learner.train_config.start_from} has no weights of it: it begins with initial ones"
+                lacking = BEGUN_ANEW.format(player=learner.train_config.start_from)
                 self._console.print(f"[yellow]warning, start[/yellow] ({name}, {policy}): {lacking}", highlight=False)
         about = "first turn" if is_warm() else "compiling kernels, once for this version: half a minute"
         self._task = self._bar.add_task("league", total=1.0, about=about)

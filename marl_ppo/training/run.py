@@ -38,7 +38,7 @@ from marl_ppo.training.policies import learning_agents
 from marl_ppo.training.record import RECORD, cut_metrics, read_metrics, to_json
 from marl_ppo.training.setup import spec_of
 from marl_ppo.training.showcase import Showcase
-from marl_ppo.training.start import START, begun_anew, load_start
+from marl_ppo.training.start import BEGUN_ANEW, START, begun_anew, load_start
 from marl_ppo.training.tensorboard import TensorBoard
 from marl_ppo.training.trainer import Progress, Trainer
 
@@ -119,7 +119,7 @@ def train(config: TrainConfig, folder: Path | None = None, listener: RunListener
             if start is not None:
                 write_folder(folder / START, start)
             for name in [] if start is None else begun_anew(start, trainer.setup.learners):
-                listener.on_warning(name, "start", f"{config.start_from} has no weights of it: it begins with initial ones")
+                listener.on_warning(name, "start", BEGUN_ANEW.format(player=config.start_from))
             return _drive(trainer, Showcase(trainer.setup, others, folder / REPLAYS), folder, listener)
 
 

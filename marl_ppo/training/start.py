@@ -20,6 +20,8 @@ from marl_ppo.training.setup import spec_of
 
 START = "start"
 """the folder in which a run or a learner keeps what it began with"""
+BEGUN_ANEW = "{player} has no weights of it: it begins with initial ones"
+"""what is told of a policy that the player lacks"""
 
 
 def load_start(config: TrainConfig) -> Checkpoint | None:

@@ -48,15 +48,15 @@ def test_a_row_is_the_same_bit_for_bit_and_nothing_beside_it_is_written(width: i
 
 
 @pytest.mark.parametrize("width", [1, 5, LANES])
-def test_rows_at_either_end_of_the_map_are_read_without_what_lies_beyond(width: int) -> None:
+def test_rows_at_the_very_first_and_the_very_last_cells_are_the_same(width: int) -> None:
     @njit
-    def at(cells: Array, first: int, turn: int, obs: Array) -> None:
-        look_along(cells, ROW, first, turn, width, OWN, obs, 1, WALLS, -1)
+    def at(cells: Array, n: int, first: int, turn: int, obs: Array) -> None:
+        look_along(cells, n, first, turn, width, OWN, obs, 1, WALLS, -1)
 
-    for first, turn in ((40 - width, 1), (width - 1, -1)):
+    for n, first, turn in ((2, 40 - width, 1), (0, width - 1, -1)):
         obs, expected = untouched(), untouched()
-        at(codes(0), first, turn, obs)
-        look_along(codes(0), ROW, first, turn, width, OWN, expected, 1, WALLS, -1)
+        at(codes(0), n, first, turn, obs)
+        look_along(codes(0), n, first, turn, width, OWN, expected, 1, WALLS, -1)
         assert same(obs, expected)
 
 

@@ -41,7 +41,7 @@ class Template(NamedTuple):
     """int64 [R + 2], where in that order each room begins, and where the last one ends"""
 
 
-def fixed(cells: Array, room: Array, thing: Array, agent: Array) -> Template:
+def template_of(cells: Array, room: Array, thing: Array, agent: Array) -> Template:
     """The template of a map: uint8 [C], uint8 [C], int64 [K] and int64 [A], see above."""
     first = np.searchsorted(np.sort(room), np.arange(int(room.max(initial=0)) + 2))
     return Template(cells, room, thing, agent, np.argsort(room, kind="stable"), first)

@@ -26,7 +26,7 @@ from marl_ppo.envs.rooms.board import (
     Kit,
     Rules,
 )
-from marl_ppo.envs.rooms.generate import FIXED, Template, fixed
+from marl_ppo.envs.rooms.generate import FIXED, Template, template_of
 from marl_ppo.envs.rooms.layout import Plan
 from marl_ppo.envs.rooms.text import KEYS, PLATES, TextMap, Thing
 from marl_ppo.envs.world import Group, Metric, Whereabouts, WorldSpec
@@ -123,8 +123,8 @@ class Task:
         """The fixed map; of a procedural world an empty one."""
         if self.text is None:
             nothing = np.zeros(0, np.int64)
-            return fixed(np.zeros(0, np.uint8), np.zeros(0, np.uint8), nothing, nothing)
-        return fixed(self.text.cells.ravel(), self.text.room.ravel(), self.text.thing, self.text.agent)
+            return template_of(np.zeros(0, np.uint8), np.zeros(0, np.uint8), nothing, nothing)
+        return template_of(self.text.cells.ravel(), self.text.room.ravel(), self.text.thing, self.text.agent)
 
     def kit(self) -> Kit:
         """What is the same in every episode."""

@@ -17,8 +17,7 @@ LANES = 16
 """cells of a vector; a row has no more"""
 
 _INT, _LANE = ir.IntType(64), ir.IntType(32)
-_CODES, _BITS, _FLOATS = (ir.VectorType(kind, LANES) for kind in (ir.IntType(8), ir.IntType(1), ir.FloatType()))
-_POINTERS = tuple(ir.VectorType(kind, LANES).as_pointer() for kind in (ir.IntType(8), ir.FloatType()))
+_CODES, _FLOATS = (ir.VectorType(kind, LANES) for kind in (ir.IntType(8), ir.FloatType()))
 
 
 def look_along(
@@ -71,7 +70,7 @@ def _look(turn: int) -> Any:
                 return build.call(cgutils.get_or_insert_function(build.module, signature, f"llvm.masked.{kind}"), arguments)
 
             def store(found: ir.Value, where: ir.Value) -> None:
-                to = build.bitcast(pointer(5, n, a, where), _POINTERS[1])
+                to = build.bitcast(pointer(5, n, a, where), _FLOATS.as_pointer())
                 masked(f"store.v{LANES}f32.p0", ir.VoidType(), build.uitofp(found, _FLOATS), to, _LANE(4), within)
 
             within = build.icmp_unsigned("<", ir.Constant(_CODES, list(range(LANES))), repeated(width))
@@ -79,7 +78,7 @@ def _look(turn: int) -> Any:
             codes = masked(
                 f"load.v{LANES}i8.p0",
                 _CODES,
-                build.bitcast(pointer(0, n, leftmost), _POINTERS[0]),
+                build.bitcast(pointer(0, n, leftmost), _CODES.as_pointer()),
                 _LANE(1),
                 build.shuffle_vector(within, within, order),
                 ir.Constant(_CODES, [0] * LANES),
